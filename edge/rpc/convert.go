@@ -1,0 +1,156 @@
+package rpc
+
+import (
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"parley/hub"
+	"parley/room"
+
+	roompb "parley/proto/gen/api/room"
+)
+
+// The enums, both ways. What a client leaves unspecified is the zero value here.
+var (
+	roleToWire = map[room.Role]roompb.Role{
+		room.Admin: roompb.Role_ADMIN, room.Member: roompb.Role_MEMBER, room.Viewer: roompb.Role_VIEWER,
+	}
+	styleToWire = map[room.Style]roompb.ChatStyle{
+		room.Conversational: roompb.ChatStyle_CHAT_STYLE_CONVERSATIONAL,
+		room.Detailed:       roompb.ChatStyle_CHAT_STYLE_DETAILED,
+		room.Bullet:         roompb.ChatStyle_CHAT_STYLE_BULLET,
+	}
+	visibilityToWire = map[room.Visibility]roompb.RoomVisibility{
+		room.Public: roompb.RoomVisibility_ROOM_VISIBILITY_PUBLIC, room.Private: roompb.RoomVisibility_ROOM_VISIBILITY_PRIVATE,
+	}
+	endToWire = map[room.End]roompb.MessageEnd{
+		room.Complete:    roompb.MessageEnd_MESSAGE_END_COMPLETE,
+		room.Interrupted: roompb.MessageEnd_MESSAGE_END_INTERRUPTED,
+		room.Failed:      roompb.MessageEnd_MESSAGE_END_FAILED,
+	}
+	roleFromWire       = invert(roleToWire)
+	styleFromWire      = invert(styleToWire)
+	visibilityFromWire = invert(visibilityToWire)
+)
+
+func invert[K, V comparable](m map[K]V) map[V]K {
+	inv := make(map[V]K, len(m))
+	for k, v := range m {
+		inv[v] = k
+	}
+	return inv
+}
+
+func messageID(o room.Offset) string { return strconv.FormatUint(uint64(o), 10) }
+
+// parseMessageID reads an id that a client got from messageID; empty is 0.
+func parseMessageID(what, s string) (room.Offset, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n == 0 {
+		return 0, &room.Error{Code: room.CodeInvalid, Text: what + ": that is not the id of a message of this room"}
+	}
+	return room.Offset(n), nil
+}
+
+// An encoder turns what a hub yields into ServerEvents.
+type encoder struct{ demo func(model string) bool }
+
+func (c encoder) model(m room.Model) *roompb.LLMConfig {
+	return &roompb.LLMConfig{
+		Id: string(m.ID), Model: m.Model, Persona: m.Persona, DisplayName: m.Name, Title: m.Title,
+		ChatStyle: styleToWire[m.Style], Avatar: m.Avatar, Demo: c.demo(m.Model),
+	}
+}
+
+func modelFromWire(m *roompb.LLMConfig) room.Model {
+	return room.Model{
+		ID: room.ModelID(m.GetId()), Model: m.GetModel(), Persona: m.GetPersona(), Name: m.GetDisplayName(),
+		Title: m.GetTitle(), Style: styleFromWire[m.GetChatStyle()], Avatar: m.GetAvatar(),
+	}
+}
+
+func modelsFromWire(list []*roompb.LLMConfig) []room.Model {
+	models := make([]room.Model, len(list))
+	for i, m := range list {
+		models[i] = modelFromWire(m)
+	}
+	return models
+}
+
+func (c encoder) info(id room.ID, i room.Info) *roompb.RoomInfo {
+	models := make([]*roompb.LLMConfig, len(i.Models))
+	for n, m := range i.Models {
+		models[n] = c.model(m)
+	}
+	creator, _ := i.CreatedBy.Person()
+	return &roompb.RoomInfo{
+		RoomId: string(id), Name: i.Name, CreatedAt: timestamppb.New(i.CreatedAt), CreatedBy: string(creator),
+		Llms: models, Description: i.Description, Visibility: visibilityToWire[i.Visibility],
+	}
+}
+
+func (c encoder) person(p room.Person, online bool) *roompb.Participant {
+	return &roompb.Participant{
+		Id: string(p.ID), Name: p.Name, Role: roleToWire[p.Role], Type: roompb.ParticipantType_HUMAN,
+		Title: p.Title, IsOnline: online, Avatar: p.Avatar,
+	}
+}
+
+func (c encoder) message(m room.Message) *roompb.Message {
+	out := &roompb.Message{
+		MessageId: messageID(m.ID), SenderName: m.Name, Content: m.Text, Timestamp: timestamppb.New(m.At), End: endToWire[m.End],
+	}
+	if id, ok := m.By.Model(); ok {
+		out.SenderId, out.SenderType = string(id), roompb.ParticipantType_LLM
+	} else {
+		id, _ := m.By.Person()
+		out.SenderId, out.SenderType = string(id), roompb.ParticipantType_HUMAN
+	}
+	if m.ReplyTo != 0 {
+		out.ReplyTo = proto.String(messageID(m.ReplyTo))
+	}
+	return out
+}
+
+// opening is the answer to a join, nil for any other item.
+func (c encoder) opening(it *hub.Item) *roompb.ServerEvent {
+	switch {
+	case it.View != nil:
+		return &roompb.ServerEvent{Payload: &roompb.ServerEvent_RoomState{RoomState: c.state(it.View)}}
+	case it.Resumed != nil:
+		out := &roompb.Resumed{}
+		for id := range it.Resumed.Online {
+			out.OnlineUserIds = append(out.OnlineUserIds, string(id))
+		}
+		slices.Sort(out.OnlineUserIds)
+		return &roompb.ServerEvent{Payload: &roompb.ServerEvent_Resumed{Resumed: out}}
+	}
+	return nil
+}
+
+func (c encoder) state(v *hub.View) *roompb.RoomState {
+	out := &roompb.RoomState{
+		Room:        c.info(v.Room, v.Info),
+		Cursor:      &roompb.Cursor{Epoch: v.Cursor.Epoch, Offset: uint64(v.Cursor.Offset)},
+		ResetReason: v.Reset,
+	}
+	for _, p := range v.People {
+		out.Participants = append(out.Participants, c.person(p, v.Online[p.ID]))
+	}
+	for _, m := range v.Messages {
+		out.Messages = append(out.Messages, c.message(m))
+	}
+	for _, r := range v.Replies {
+		out.Replies = append(out.Replies, &roompb.Reply{
+			MessageId: messageID(r.Ref.ID), LlmId: string(r.Ref.Model), ReplyTo: messageID(r.Ref.Trigger),
+			Content: r.Text, StartedAt: timestamppb.New(r.Asked),
+		})
+	}
+	return out
+}

@@ -1,0 +1,163 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	"parley/hub"
+	"parley/room"
+
+	roompb "parley/proto/gen/api/room"
+)
+
+// A session is one stream: one person's seat in one room.
+type session struct {
+	server *Server
+	stream grpc.ServerStream
+	ended  chan error // the first of why the stream ends
+	cancel context.CancelCauseFunc
+
+	sending sync.Mutex
+	busy    atomic.Int64 // the server's tick at which a send began; 0 while none is under way
+
+	// Set by the join, in the receiving goroutine.
+	room   room.ID
+	person room.PersonID
+	name   string
+	leave  func()
+}
+
+// RoomSession implements roompb.RoomServer.
+func (s *Server) RoomSession(stream grpc.BidiStreamingServer[roompb.ClientMessage, roompb.ServerEvent]) error {
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	ses := &session{server: s, stream: stream, ended: make(chan error, 1), cancel: cancel}
+	if err := s.add(ses); err != nil {
+		return statusOf(err)
+	}
+	defer s.remove(ses)
+	s.wg.Go(func() { ses.end(ses.receive(ctx)) })
+	select {
+	case err := <-ses.ended:
+		return statusOf(err)
+	case <-s.ctx.Done():
+		return statusOf(errDraining)
+	}
+}
+
+func (s *Server) add(ses *session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return errDraining
+	}
+	s.sessions[ses] = struct{}{}
+	return nil
+}
+
+func (s *Server) remove(ses *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, ses)
+}
+
+// end ends the stream, once.
+func (ses *session) end(err error) {
+	select {
+	case ses.ended <- err:
+	default:
+	}
+}
+
+// receive sees to the client's messages, one after the other, until it sends no more.
+func (ses *session) receive(ctx context.Context) error {
+	defer func() {
+		if ses.leave != nil {
+			ses.leave()
+		}
+	}()
+	for {
+		in := new(inbound)
+		if err := ses.stream.RecvMsg(in); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if err := ses.handle(ctx, in); err != nil {
+			return err
+		}
+	}
+}
+
+// handle sees to one message. What is wrong with it is answered; an error ends the stream.
+func (ses *session) handle(ctx context.Context, in *inbound) error {
+	if in.err != nil {
+		return ses.send(newFrame(malformed(in.err)))
+	}
+	clientID := in.msg.GetClientId()
+	answer, err := ses.dispatch(ctx, &in.msg)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		ses.server.cfg.Log.Info("refused", "room", ses.room, "by", ses.person, "cause", clientID, "code", room.CodeOf(err), "err", err)
+		return ses.send(newFrame(refusal(err, clientID)))
+	case answer != nil:
+		return ses.send(newFrame(answer))
+	}
+	return nil
+}
+
+// send sends one event to this stream. It waits while the client takes nothing.
+func (ses *session) send(f *frame) error {
+	ses.sending.Lock()
+	defer ses.sending.Unlock()
+	ses.busy.Store(ses.server.tick.Load())
+	err := ses.stream.SendMsg(f)
+	ses.busy.Store(0)
+	return err
+}
+
+// follow sends what happens in the room from a cursor on. What comes first acknowledges the join.
+func (ses *session) follow(ctx context.Context, from hub.Cursor, clientID string) error {
+	viewer := room.PersonIdentity(ses.person)
+	for it, err := range ses.server.cfg.Hub.Follow(ctx, ses.room, viewer, from) {
+		if err != nil {
+			return err
+		}
+		if err := ses.show(it, viewer, clientID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errLeft ends the stream of somebody who left the room.
+var errLeft = errors.New("left the room")
+
+func (ses *session) show(it *hub.Item, viewer room.Identity, clientID string) error {
+	if e := ses.server.encode.opening(it); e != nil {
+		e.ClientId = clientID
+		return ses.send(newFrame(e))
+	}
+	if ownEcho(it, viewer) {
+		return nil
+	}
+	for _, f := range it.Frames(hub.Proto, ses.server.encode.frames) {
+		if err := ses.send(f.(*frame)); err != nil {
+			return err
+		}
+	}
+	if it.Entry != nil && it.Entry.By == viewer {
+		if _, left := it.Entry.Event.(room.PersonLeft); left {
+			return errLeft
+		}
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package hub
+
+import (
+	"context"
+	"iter"
+
+	"parley/room"
+)
+
+const (
+	viewMessages = 50  // messages in the view that begins a follow
+	pageItems    = 128 // entries taken at once
+)
+
+// Follow yields what viewer may see of a room from a cursor on, as it happens: first a View if the cursor is zero or
+// cannot be resumed, else Resumed; then every entry that follows, each once and in order, with the signals in between. It ends
+// when ctx does, when the consumer leaves the loop, or with an error of code draining or unavailable, after which a
+// new Follow with the last cursor goes on.
+//
+// Nothing is queued: a slow consumer is served from the ring of recent entries and then from the store, and gets the
+// words of a running reply in larger pieces.
+func (h *Hub) Follow(ctx context.Context, id room.ID, viewer room.Identity, from Cursor) iter.Seq2[*Item, error] {
+	return func(yield func(*Item, error) bool) {
+		a, err := h.acquire(id)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer h.release(a)
+		f := &follower{actor: a, viewer: viewer}
+		first, err := f.start(ctx, from)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		if yield(first, nil) {
+			f.loop(ctx, yield)
+		}
+	}
+}
+
+// A follower is how far one consumer has read.
+type follower struct {
+	actor  *actor
+	viewer room.Identity
+	at     room.Offset
+	heard  []heard // of the running replies
+	stamp  uint64  // of the newest signal seen
+	items  []*Item // scratch, reused
+}
+
+// heard is how much of a running reply a follower has.
+type heard struct {
+	spoken *spoken
+	bytes  int
+}
+
+// start finds where to begin, and what to begin with.
+func (f *follower) start(ctx context.Context, from Cursor) (*Item, error) {
+	first := new(Item)
+	if err := f.actor.call(ctx, func() { f.place(first, from) }); err != nil {
+		return nil, err
+	}
+	if first.View != nil && first.View.Offset == 0 {
+		return nil, notFound(f.actor.id)
+	}
+	return first, nil
+}
+
+// place puts the follower at the cursor, or at the head with a view of the room. It runs in the actor, where the
+// state and the feed are level.
+func (f *follower) place(first *Item, from Cursor) {
+	a := f.actor
+	f.stamp = a.feed.newest()
+	reset := ""
+	switch {
+	case from == (Cursor{}):
+	case from.Epoch != a.feed.current():
+		reset = "the room's history was replaced since"
+	case from.Offset > a.state.Head():
+		reset = "the cursor is ahead of the room's log"
+	default:
+		f.at = from.Offset
+		first.Resumed = a.feed.resumed()
+		return
+	}
+	view := a.feed.view(a.state.View(f.viewer, viewMessages))
+	view.Reset = reset
+	f.at = view.Offset
+	f.heard = a.feed.heard()
+	first.View = &view
+}
+
+func (f *follower) loop(ctx context.Context, yield func(*Item, error) bool) {
+	for {
+		items, behind, changed, err := f.next()
+		switch {
+		case err != nil:
+			yield(nil, err)
+			return
+		case behind:
+			if !f.page(ctx, yield) {
+				return
+			}
+			continue
+		case len(items) > 0:
+			for _, it := range items {
+				if !f.show(it, yield) {
+					return
+				}
+			}
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			yield(nil, context.Cause(ctx))
+			return
+		}
+	}
+}
+
+// show yields an item, unless the viewer may not see it.
+func (f *follower) show(it *Item, yield func(*Item, error) bool) bool {
+	if it.Entry == nil {
+		return yield(it, nil)
+	}
+	f.at = it.Entry.Offset
+	return !it.Entry.VisibleTo(f.viewer) || yield(it, nil)
+}
+
+// page yields entries from the store, up to where the ring begins.
+func (f *follower) page(ctx context.Context, yield func(*Item, error) bool) bool {
+	n, epoch := 0, f.actor.feed.current()
+	for e, err := range f.actor.hub.cfg.Store.Read(ctx, f.actor.id, f.at) {
+		if err != nil {
+			yield(nil, asRefusal(err))
+			return false
+		}
+		if !f.actor.feed.shown(e.Offset) {
+			return true // in the store, but not acknowledged yet
+		}
+		if !f.show(&Item{Entry: &e, Epoch: epoch}, yield) {
+			return false
+		}
+		if n++; n >= pageItems {
+			return true
+		}
+	}
+	return true
+}
+
+// next returns what there is for the follower: entries from the ring, or else signals. behind says that the ring
+// does not reach back far enough. changed is closed when there is more.
+func (f *follower) next() (items []*Item, behind bool, changed <-chan struct{}, err error) {
+	feed := f.actor.feed
+	feed.mu.Lock()
+	defer feed.mu.Unlock()
+	switch {
+	case !feed.ring.covers(f.at, feed.head):
+		return nil, true, nil, nil
+	case f.at < feed.head:
+		f.items = feed.ring.appendAfter(f.items[:0], f.at, pageItems)
+	default:
+		f.items = f.hear(f.items[:0])
+	}
+	if len(f.items) == 0 && feed.err != nil {
+		return nil, false, nil, feed.err
+	}
+	feed.waiting = feed.waiting || len(f.items) == 0
+	return f.items, false, feed.changed, nil
+}
+
+// hear collects the signals that are new to the follower. The feed is locked.
+func (f *follower) hear(items []*Item) []*Item {
+	feed := f.actor.feed
+	for i := len(feed.signals); i > 0; i-- {
+		if feed.signals[i-1].stamp > f.stamp {
+			continue
+		}
+		return f.words(feed.appendSignals(items, i, &f.stamp))
+	}
+	return f.words(feed.appendSignals(items, 0, &f.stamp))
+}
+
+// words collects what running replies have said since.
+func (f *follower) words(items []*Item) []*Item {
+	feed := f.actor.feed
+	if len(feed.spoken) == 0 {
+		f.heard = nil
+		return items
+	}
+	if !f.level() {
+		f.heard = feed.match(f.heard)
+	}
+	for i := range f.heard {
+		h := &f.heard[i]
+		if n := h.spoken.text.Len(); n > h.bytes {
+			items = append(items, h.spoken.since(h.bytes))
+			h.bytes = n
+		}
+	}
+	return items
+}
+
+// level reports whether the follower knows of exactly the replies that run.
+func (f *follower) level() bool {
+	feed := f.actor.feed
+	if len(f.heard) != len(feed.spoken) {
+		return false
+	}
+	for i, h := range f.heard {
+		if h.spoken != feed.spoken[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// since returns the words from a position on.
+func (s *spoken) since(n int) *Item {
+	if said, ok := s.last.Signal.(room.Said); ok && said.Position == n {
+		return s.last
+	}
+	return &Item{Signal: room.Said{Reply: s.ref, Position: n, Text: s.text.String()[n:]}}
+}
+
+// match lists the running replies with how much of each is known.
+func (f *feed) match(known []heard) []heard {
+	list := make([]heard, len(f.spoken))
+	for i, s := range f.spoken {
+		list[i].spoken = s
+		for _, k := range known {
+			if k.spoken == s {
+				list[i].bytes = k.bytes
+			}
+		}
+	}
+	return list
+}
+
+// heard lists the running replies as a view of this moment shows them.
+func (f *feed) heard() []heard {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	list := f.match(nil)
+	for i := range list {
+		list[i].bytes = list[i].spoken.text.Len()
+	}
+	return list
+}
+
+func (f *feed) appendSignals(items []*Item, from int, stamp *uint64) []*Item {
+	for _, s := range f.signals[from:] {
+		items = append(items, s.item)
+		*stamp = s.stamp
+	}
+	return items
+}
+
+func (f *feed) newest() uint64 {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.stamp
+}
+
+func (f *feed) current() string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.epoch
+}
+
+// shown reports whether the entry has been shown to followers, and so is acknowledged.
+func (f *feed) shown(at room.Offset) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return at <= f.head
+}

@@ -1,0 +1,51 @@
+package hub
+
+import (
+	"context"
+
+	"parley/room"
+)
+
+// Enter counts a connection of a person to a room until leave is called. The first one is a signal to the others,
+// unless the person has yet to join: the join itself tells them.
+func (h *Hub) Enter(ctx context.Context, id room.ID, person room.PersonID) (leave func(), err error) {
+	a, err := h.acquire(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.call(ctx, func() { a.count(person, 1) }); err != nil {
+		h.release(a)
+		return nil, err
+	}
+	return func() {
+		_ = a.put(request{urgent: true, ask: func() { a.count(person, -1) }})
+		h.release(a)
+	}, nil
+}
+
+// count changes how many connections somebody has, and tells when it was or becomes none.
+func (a *actor) count(id room.PersonID, n int) {
+	before, after := a.feed.count(id, n)
+	p, known := a.state.Person(id)
+	if known && !p.Left && (before == 0 || after == 0) {
+		a.hub.Signal(a.id, room.Presence{Person: p, Online: after > 0})
+	}
+}
+
+func (f *feed) count(id room.PersonID, n int) (before, after int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before = f.online[id]
+	after = before + n
+	f.online[id] = after
+	if after == 0 {
+		delete(f.online, id)
+	}
+	return before, after
+}
+
+// Online tells who has a connection to the room.
+func (h *Hub) Online(ctx context.Context, id room.ID) (map[room.PersonID]bool, error) {
+	v, err := h.View(ctx, id, room.System, 0)
+	return v.Online, err
+}

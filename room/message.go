@@ -1,0 +1,130 @@
+package room
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// MessagePosted says that a person wrote something. Its offset is the message's id.
+type MessagePosted struct {
+	Name     string    `json:"name"` // the writer's, as it was then
+	Text     string    `json:"text"`
+	ReplyTo  Offset    `json:"reply_to,omitempty"`
+	Mentions []ModelID `json:"mentions,omitempty"`
+}
+
+func (MessagePosted) event() {}
+
+// PostMessage says something in the room. Every model that Text mentions, or that Hints name, is asked to reply.
+type PostMessage struct {
+	Text    string
+	ReplyTo Offset   // 0 if it answers nothing in particular
+	Hints   []string // ids or names a client believes are mentioned; unknown ones are ignored
+}
+
+func (PostMessage) command() {}
+
+// End says what ended a message that a model wrote.
+type End string
+
+// The ends. A person's message has none.
+const (
+	Complete    End = "complete"
+	Interrupted End = "interrupted"
+	Failed      End = "failed"
+)
+
+// A Message is something said in the room, by a person or a model.
+type Message struct {
+	ID      Offset // the id of the message; a reply has it from the moment it was asked for
+	Entry   Offset // the entry that holds its text
+	By      Identity
+	Name    string
+	Text    string
+	ReplyTo Offset
+	At      time.Time
+	End     End
+}
+
+// MessageOf reads the message an entry holds, if it holds one.
+func MessageOf(e *Entry) (Message, bool) {
+	m := Message{ID: e.Offset, Entry: e.Offset, By: e.By, At: e.At}
+	switch v := e.Event.(type) {
+	case MessagePosted:
+		m.Name, m.Text, m.ReplyTo = v.Name, v.Text, v.ReplyTo
+	case ReplyCompleted:
+		m.said(v.Reply, v.Text, Complete)
+	case ReplyInterrupted:
+		m.said(v.Reply, v.Text, Interrupted)
+	case ReplyFailed:
+		m.said(v.Reply, v.Text, Failed)
+	}
+	return m, m.Text != ""
+}
+
+func (m *Message) said(r ReplyRef, text string, end End) {
+	m.ID, m.By, m.Name, m.ReplyTo = r.ID, ModelIdentity(r.Model), r.Name, r.Trigger
+	m.Text, m.End = text, end
+}
+
+func (s *State) post(m Meta, c PostMessage) ([]Event, error) {
+	p, err := s.writer(m.By)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkText(c.Text); err != nil {
+		return nil, err
+	}
+	if c.ReplyTo > s.head {
+		return nil, invalid("reply_to %d: there is no such message yet", c.ReplyTo)
+	}
+	asked := s.mentioned(c)
+	events := []Event{MessagePosted{Name: p.Name, Text: c.Text, ReplyTo: c.ReplyTo, Mentions: asked}}
+	return append(events, s.request(m, asked, s.head+1, 0)...), nil
+}
+
+func (s *State) checkText(text string) error {
+	switch {
+	case len(text) > s.rules.MessageBytes:
+		return invalid("the message has %d bytes, at most %d are allowed: send it in parts",
+			len(text), s.rules.MessageBytes).because(ReasonMessageTooLarge)
+	case !utf8.ValidString(text):
+		return invalid("the message is not valid UTF-8").because(ReasonInvalidUTF8)
+	case strings.TrimSpace(text) == "":
+		return invalid("the message is empty").because(ReasonEmptyMessage)
+	}
+	return nil
+}
+
+// mentioned lists the models a person's message asks, in the order of the room's list.
+func (s *State) mentioned(c PostMessage) []ModelID {
+	text := Mentions(c.Text, s.info.Models, true)
+	hinted := make(map[ModelID]bool)
+	for _, hint := range c.Hints {
+		for _, id := range Mentions("@"+strings.TrimPrefix(hint, "@"), s.info.Models, true) {
+			hinted[id] = true
+		}
+	}
+	for _, id := range text {
+		hinted[id] = true
+	}
+	var asked []ModelID
+	for _, m := range s.info.Models {
+		if hinted[m.ID] {
+			asked = append(asked, m.ID)
+		}
+	}
+	return asked
+}
+
+func (s *State) applyMessage(e *Entry) {
+	m, ok := MessageOf(e)
+	if !ok {
+		return
+	}
+	if len(s.messages) >= 2*s.rules.Window {
+		s.messages = append([]Message(nil), s.messages[len(s.messages)-s.rules.Window:]...)
+	}
+	s.messages = append(s.messages, m)
+}

@@ -1,0 +1,286 @@
+package room
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// A ReplyRef names a reply, in every event about it.
+type ReplyRef struct {
+	ID      Offset  `json:"id"` // the offset of its ReplyRequested
+	Model   ModelID `json:"model"`
+	Name    string  `json:"name"`    // the model's, as it was when asked
+	Trigger Offset  `json:"trigger"` // the id of the message it answers
+}
+
+// ReplyRequested says that a model is to answer a message. Its offset is the id of the reply. Reply.ID is 0 here.
+type ReplyRequested struct {
+	Reply ReplyRef  `json:"reply"`
+	Depth int       `json:"depth,omitempty"` // how many models asked one another before
+	Until time.Time `json:"until"`           // when the room stops waiting
+}
+
+// ReplyResumed says that a reply was started again, after a crash or a lost worker. Words said before are void.
+type ReplyResumed struct {
+	Reply   ReplyRef `json:"reply"`
+	Attempt int      `json:"attempt"` // 2 is the second
+}
+
+// ReplyCompleted says what a model answered.
+type ReplyCompleted struct {
+	Reply    ReplyRef  `json:"reply"`
+	Text     string    `json:"text"`
+	Mentions []ModelID `json:"mentions,omitempty"`
+	Served   string    `json:"served,omitempty"` // the provider's model that answered
+	Input    int       `json:"input,omitempty"`  // tokens
+	Output   int       `json:"output,omitempty"` // tokens
+}
+
+// ReplyInterrupted says that somebody stopped a model, and what it had said by then.
+type ReplyInterrupted struct {
+	Reply  ReplyRef `json:"reply"`
+	Text   string   `json:"text,omitempty"`
+	Reason string   `json:"reason,omitempty"`
+}
+
+// ReplyFailed says that a model could not answer, why, and what it had said by then.
+type ReplyFailed struct {
+	Reply  ReplyRef `json:"reply"`
+	Text   string   `json:"text,omitempty"`
+	Reason string   `json:"reason"`
+}
+
+// ReplyDeclined says that a model chose not to answer.
+type ReplyDeclined struct {
+	Reply  ReplyRef `json:"reply"`
+	Reason string   `json:"reason,omitempty"`
+}
+
+func (ReplyRequested) event()   {}
+func (ReplyResumed) event()     {}
+func (ReplyCompleted) event()   {}
+func (ReplyInterrupted) event() {}
+func (ReplyFailed) event()      {}
+func (ReplyDeclined) event()    {}
+
+// InterruptReply stops a running reply, or with a zero Reply all running replies of Model.
+type InterruptReply struct {
+	Model ModelID
+	Reply Offset
+}
+
+// CompleteReply ends a reply with its text. Mentions adds models to those the text mentions.
+type CompleteReply struct {
+	Reply    Offset
+	Text     string
+	Mentions []ModelID
+	Served   string
+	Input    int
+	Output   int
+}
+
+// FailReply ends a reply that could not be given. Text is what was said by then.
+type FailReply struct {
+	Reply  Offset
+	Text   string
+	Reason string
+}
+
+// DeclineReply ends a reply that the model does not want to give.
+type DeclineReply struct {
+	Reply  Offset
+	Reason string
+}
+
+// ResumeReply counts another attempt at a reply, or gives it up when there were enough.
+type ResumeReply struct{ Reply Offset }
+
+func (InterruptReply) command() {}
+func (CompleteReply) command()  {}
+func (FailReply) command()      {}
+func (DeclineReply) command()   {}
+func (ResumeReply) command()    {}
+
+// A ReplyJob is a reply that is wanted.
+type ReplyJob struct {
+	Reply Offset
+	Model ModelID
+	Depth int
+}
+
+// ID implements Job.
+func (j ReplyJob) ID() string { return fmt.Sprintf("reply/%d", j.Reply) }
+
+// By implements Job.
+func (j ReplyJob) By() Identity { return ModelIdentity(j.Model) }
+
+// Retry implements Job.
+func (j ReplyJob) Retry() Command { return ResumeReply{j.Reply} }
+
+// A Said signal carries words of a running reply: Text belongs at Position of it, in bytes.
+type Said struct {
+	Reply    ReplyRef
+	Position int
+	Text     string
+}
+
+// Key implements Signal.
+func (s Said) Key() string { return fmt.Sprintf("said/%d", s.Reply.ID) }
+
+// A running reply was asked for and has not ended.
+type running struct {
+	ref      ReplyRef
+	depth    int
+	attempts int
+	asked    time.Time
+	until    time.Time
+}
+
+// request asks each model to answer the message trigger. The requests follow it in the log.
+func (s *State) request(m Meta, models []ModelID, trigger Offset, depth int) []Event {
+	var events []Event
+	for _, id := range models {
+		model := findModel(s.info.Models, id)
+		ref := ReplyRef{Model: id, Name: model.Name, Trigger: trigger}
+		events = append(events, ReplyRequested{Reply: ref, Depth: depth, Until: m.At.Add(s.rules.ReplyTime)})
+	}
+	return events
+}
+
+func (s *State) interrupt(m Meta, c InterruptReply) ([]Event, error) {
+	if _, err := s.writer(m.By); err != nil {
+		return nil, err
+	}
+	if c.Reply == 0 {
+		events := s.interruptAll(m, c.Model)
+		if len(events) == 0 {
+			return nil, refuse(CodeNotFound, "%q is not saying anything now", clip(string(c.Model)))
+		}
+		return events, nil
+	}
+	r, ok := s.replies[c.Reply]
+	if !ok || c.Model != "" && r.ref.Model != c.Model {
+		return nil, refuse(CodeNotFound, "reply %d is not running: it may have ended already", c.Reply)
+	}
+	return []Event{s.stop(m, r, "")}, nil
+}
+
+// interruptAll stops every running reply of a model, oldest first.
+func (s *State) interruptAll(m Meta, id ModelID) []Event {
+	var events []Event
+	for _, r := range s.running() {
+		if r.ref.Model == id {
+			events = append(events, s.stop(m, r, ""))
+		}
+	}
+	return events
+}
+
+func (s *State) stop(m Meta, r *running, reason string) Event {
+	return ReplyInterrupted{Reply: r.ref, Text: m.Said[r.ref.ID], Reason: reason}
+}
+
+func (s *State) complete(m Meta, c CompleteReply) ([]Event, error) {
+	r, err := s.own(m.By, c.Reply)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.ValidString(c.Text) || c.Text == "" {
+		return nil, invalid("a completed reply needs text in UTF-8")
+	}
+	asked := s.askedBy(r, c)
+	done := ReplyCompleted{Reply: r.ref, Text: c.Text, Mentions: asked, Served: c.Served, Input: c.Input, Output: c.Output}
+	return append([]Event{done}, s.request(m, asked, r.ref.ID, r.depth+1)...), nil
+}
+
+// askedBy lists the models that a model's reply asks: by the tool or by name in its text, never itself, never
+// everybody at once, and none when enough models have asked one another already.
+func (s *State) askedBy(r *running, c CompleteReply) []ModelID {
+	if r.depth+1 > s.rules.MaxDepth {
+		return nil
+	}
+	want := make(map[ModelID]bool)
+	for _, id := range append(Mentions(c.Text, s.info.Models, false), c.Mentions...) {
+		want[id] = id != r.ref.Model
+	}
+	var asked []ModelID
+	for _, m := range s.info.Models {
+		if want[m.ID] {
+			asked = append(asked, m.ID)
+		}
+	}
+	return asked
+}
+
+func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
+	r, err := s.own(m.By, c.Reply)
+	if err != nil {
+		return nil, err
+	}
+	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: valid(c.Reason)}}, nil
+}
+
+func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
+	r, err := s.own(m.By, c.Reply)
+	if err != nil {
+		return nil, err
+	}
+	return []Event{ReplyDeclined{Reply: r.ref, Reason: valid(c.Reason)}}, nil
+}
+
+func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
+	r, err := s.own(m.By, c.Reply)
+	if err != nil {
+		return nil, err
+	}
+	if r.attempts >= s.rules.ReplyAttempts {
+		reason := fmt.Sprintf("%s was asked %d times and never finished", r.ref.Name, r.attempts)
+		return []Event{ReplyFailed{Reply: r.ref, Text: m.Said[r.ref.ID], Reason: reason}}, nil
+	}
+	return []Event{ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1}}, nil
+}
+
+// own returns the running reply of the model that acts.
+func (s *State) own(by Identity, id Offset) (*running, error) {
+	r, ok := s.replies[id]
+	if !ok {
+		return nil, refuse(CodeGone, "reply %d has ended", id)
+	}
+	if by != ModelIdentity(r.ref.Model) {
+		return nil, refuse(CodeForbidden, "reply %d is not yours", id)
+	}
+	return r, nil
+}
+
+// expire ends the replies whose time is over.
+func (s *State) expire(m Meta) []Event {
+	var events []Event
+	for _, r := range s.running() {
+		if !m.At.Before(r.until) {
+			reason := fmt.Sprintf("%s did not finish within %s", r.ref.Name, r.until.Sub(r.asked))
+			events = append(events, ReplyFailed{Reply: r.ref, Text: m.Said[r.ref.ID], Reason: reason})
+		}
+	}
+	return events
+}
+
+func (s *State) applyRequested(e *Entry, v ReplyRequested) {
+	v.Reply.ID = e.Offset
+	s.replies[e.Offset] = &running{ref: v.Reply, depth: v.Depth, attempts: 1, asked: e.At, until: v.Until}
+}
+
+func (s *State) applyResumed(v ReplyResumed) {
+	if r, ok := s.replies[v.Reply.ID]; ok {
+		r.attempts = v.Attempt
+	}
+}
+
+func (s *State) applyEnded(r ReplyRef) { delete(s.replies, r.ID) }
+
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}

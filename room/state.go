@@ -1,0 +1,351 @@
+package room
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Meta is what a command comes with: who, when and why. It is all that Decide knows of the world.
+type Meta struct {
+	At    time.Time
+	By    Identity
+	Cause string            // the key of the command; the same one again has no second effect
+	Said  map[Offset]string // what was heard of the running replies, by their ids
+}
+
+// Rules are the limits a room is run with. They may differ from one start of the server to the next: what was
+// decided under other rules stays decided.
+type Rules struct {
+	MessageBytes  int           // most bytes of a person's message
+	MaxDepth      int           // how many models may ask one another in a row
+	ReplyTime     time.Duration // how long the room waits for a reply
+	ReplyAttempts int           // how often a reply is started, crashes included
+	Window        int           // messages kept in memory
+	Causes        int           // keyed commands remembered
+}
+
+// DefaultRules are the limits of a room whose operator chose none.
+func DefaultRules() Rules {
+	return Rules{MessageBytes: 32 << 10, MaxDepth: 4, ReplyTime: 10 * time.Minute, ReplyAttempts: 3, Window: 200, Causes: 1024}
+}
+
+// Visibility says who finds a room in lists. Whoever has its id may join it.
+type Visibility string
+
+// The visibilities.
+const (
+	Public  Visibility = "public"
+	Private Visibility = "private"
+)
+
+// Info is what a room is, apart from what is said in it.
+type Info struct {
+	Name        string     `json:"name"`
+	Description string     `json:"description,omitempty"`
+	Visibility  Visibility `json:"visibility"`
+	CreatedAt   time.Time  `json:"created_at"`
+	CreatedBy   Identity   `json:"created_by,omitempty"`
+	Models      []Model    `json:"models,omitempty"`
+}
+
+// RoomCreated begins a log.
+type RoomCreated struct {
+	Epoch string `json:"epoch"` // random: tells this log from another one under the same id
+	Info  Info   `json:"info"`
+}
+
+// RoomDescribed says what the room is from now on: its description or visibility changed.
+type RoomDescribed struct {
+	Info Info `json:"info"`
+}
+
+func (RoomCreated) event()   {}
+func (RoomDescribed) event() {}
+
+// Create begins a room.
+type Create struct {
+	Epoch       string
+	Name        string
+	Description string
+	Visibility  Visibility
+	Models      []Model
+}
+
+// Describe changes what is not nil. Members may change the description, admins the visibility.
+type Describe struct {
+	Description *string
+	Visibility  *Visibility
+}
+
+// Tick says that the time of Due has come.
+type Tick struct{}
+
+func (Create) command()   {}
+func (Describe) command() {}
+func (Tick) command()     {}
+
+// A State is a room as the entries so far have made it.
+type State struct {
+	rules    Rules
+	id       ID
+	head     Offset
+	epoch    string
+	info     Info
+	people   map[PersonID]*Person
+	order    []PersonID // of people, by when they first came
+	messages []Message  // the newest, oldest first
+	replies  map[Offset]*running
+	causes   causes
+}
+
+// New returns the state of a room without entries.
+func New(id ID, rules Rules) *State {
+	return &State{
+		rules: rules, id: id,
+		people:  make(map[PersonID]*Person),
+		replies: make(map[Offset]*running),
+		causes:  causes{most: rules.Causes},
+	}
+}
+
+// Head is the offset of the newest entry, 0 if there is none.
+func (s *State) Head() Offset { return s.head }
+
+// Epoch tells this log from another one under the same id.
+func (s *State) Epoch() string { return s.epoch }
+
+// Landed returns the offset of the first entry of an earlier command with the same author and cause.
+func (s *State) Landed(by Identity, cause string) (Offset, bool) { return s.causes.find(by, cause) }
+
+// Decide turns a command into the events that it leads to, without changing the State. The events are to be written
+// right after Head. No events and no error means that there is nothing to do. Refusals are *Error.
+func (s *State) Decide(m Meta, c Command) ([]Event, error) {
+	if create, ok := c.(Create); ok {
+		return s.create(m, create)
+	}
+	if s.head == 0 {
+		return nil, refuse(CodeNotFound, "there is no room %q: check the id, or create a room", s.id).because(ReasonRoomNotFound)
+	}
+	switch c := c.(type) {
+	case Create:
+	case Describe:
+		return s.describe(m, c)
+	case Join:
+		return s.join(m, c)
+	case Leave:
+		return s.leave(m)
+	case SetRole:
+		return s.setRole(m, c)
+	case AddModel:
+		return s.addModel(m, c)
+	case UpdateModel:
+		return s.updateModel(m, c)
+	case RemoveModel:
+		return s.removeModel(m, c)
+	case PostMessage:
+		return s.post(m, c)
+	case InterruptReply:
+		return s.interrupt(m, c)
+	case CompleteReply:
+		return s.complete(m, c)
+	case FailReply:
+		return s.fail(m, c)
+	case DeclineReply:
+		return s.decline(m, c)
+	case ResumeReply:
+		return s.resume(m, c)
+	case Tick:
+		return s.expire(m), nil
+	}
+	return nil, refuse(CodeInvalid, "unknown command %T", c)
+}
+
+// Apply folds the next entry into the State. It accepts whatever an older or newer version wrote.
+func (s *State) Apply(e *Entry) {
+	s.head = e.Offset
+	s.causes.add(e.By, e.Cause, e.Offset)
+	switch v := e.Event.(type) {
+	case RoomCreated:
+		s.epoch, s.info = v.Epoch, v.Info
+	case RoomDescribed:
+		models := s.info.Models
+		s.info = v.Info
+		s.info.Models = models
+	case PersonJoined:
+		s.applyPerson(v.Person)
+	case PersonChanged:
+		s.applyPerson(v.Person)
+	case PersonLeft:
+		s.applyPerson(v.Person)
+	case ModelAdded:
+		s.applyModel(v.Model)
+	case ModelUpdated:
+		s.applyModel(v.Model)
+	case ModelRemoved:
+		s.applyModelRemoved(v.ID)
+	case MessagePosted:
+		s.applyMessage(e)
+	case ReplyRequested:
+		s.applyRequested(e, v)
+	case ReplyResumed:
+		s.applyResumed(v)
+	case ReplyCompleted:
+		s.applyEnded(v.Reply)
+		s.applyMessage(e)
+	case ReplyInterrupted:
+		s.applyEnded(v.Reply)
+		s.applyMessage(e)
+	case ReplyFailed:
+		s.applyEnded(v.Reply)
+		s.applyMessage(e)
+	case ReplyDeclined:
+		s.applyEnded(v.Reply)
+	case Unknown:
+	}
+}
+
+// Jobs yields the work that is wanted now, oldest first.
+func (s *State) Jobs() iter.Seq[Job] {
+	return func(yield func(Job) bool) {
+		for _, r := range s.running() {
+			if !yield(ReplyJob{Reply: r.ref.ID, Model: r.ref.Model, Depth: r.depth}) {
+				return
+			}
+		}
+	}
+}
+
+// Due is when the State wants a Tick; zero means never.
+func (s *State) Due() time.Time {
+	var due time.Time
+	for _, r := range s.replies {
+		if due.IsZero() || r.until.Before(due) {
+			due = r.until
+		}
+	}
+	return due
+}
+
+// running lists the running replies, oldest first.
+func (s *State) running() []*running {
+	if len(s.replies) == 0 {
+		return nil
+	}
+	list := make([]*running, 0, len(s.replies))
+	for _, r := range s.replies {
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b *running) int { return int(a.ref.ID) - int(b.ref.ID) })
+	return list
+}
+
+// Running lists the replies under way, oldest first.
+func (s *State) Running() []ReplyRef {
+	var refs []ReplyRef
+	for _, r := range s.running() {
+		refs = append(refs, r.ref)
+	}
+	return refs
+}
+
+const maxDescriptionBytes = 8 << 10
+
+func (s *State) create(m Meta, c Create) ([]Event, error) {
+	if s.head > 0 {
+		return nil, refuse(CodeConflict, "there is a room %q already", s.id)
+	}
+	if !ValidID(string(s.id)) {
+		return nil, invalid("room id %q: use 1 to 64 letters, digits, _ and -", clip(string(s.id)))
+	}
+	if c.Name == "" || !validLine(c.Name, maxNameRunes) {
+		return nil, invalid("name of the room: use one line of 1 to %d characters", maxNameRunes)
+	}
+	info := Info{Name: c.Name, Description: c.Description, Visibility: c.Visibility, CreatedAt: m.At, CreatedBy: m.By}
+	if info.Visibility == "" {
+		info.Visibility = Public
+	}
+	if err := checkInfo(info); err != nil {
+		return nil, err
+	}
+	events := []Event{RoomCreated{Epoch: c.Epoch, Info: info}}
+	var models []Model
+	for _, wanted := range c.Models {
+		model, err := newModel(wanted, models)
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, model)
+		events = append(events, ModelAdded{model})
+	}
+	return events, nil
+}
+
+func checkInfo(i Info) error {
+	if !utf8.ValidString(i.Description) || len(i.Description) > maxDescriptionBytes {
+		return invalid("description: use text of at most %d bytes", maxDescriptionBytes)
+	}
+	if i.Visibility != Public && i.Visibility != Private {
+		return invalid("visibility: use public or private")
+	}
+	return nil
+}
+
+func (s *State) describe(m Meta, c Describe) ([]Event, error) {
+	if _, err := s.writer(m.By); err != nil {
+		return nil, err
+	}
+	info := s.info
+	set(&info.Description, c.Description)
+	if c.Visibility != nil && *c.Visibility != info.Visibility {
+		if err := s.admin(m.By); err != nil {
+			return nil, err
+		}
+		info.Visibility = *c.Visibility
+	}
+	if err := checkInfo(info); err != nil {
+		return nil, err
+	}
+	if info.Description == s.info.Description && info.Visibility == s.info.Visibility {
+		return nil, nil
+	}
+	return []Event{RoomDescribed{info}}, nil
+}
+
+// Unkeyed begins the cause of a command that its sender will not send again. It is not remembered.
+const Unkeyed = "~"
+
+// causes remembers which keyed commands have landed, the newest of them.
+type causes struct {
+	most int
+	at   map[cause]Offset
+	fifo []cause
+}
+
+type cause struct {
+	by  Identity
+	key string
+}
+
+func (c *causes) find(by Identity, key string) (Offset, bool) {
+	at, ok := c.at[cause{by, key}]
+	return at, ok
+}
+
+func (c *causes) add(by Identity, key string, at Offset) {
+	k := cause{by, key}
+	if _, known := c.at[k]; known || key == "" || strings.HasPrefix(key, Unkeyed) {
+		return
+	}
+	if c.at == nil {
+		c.at = make(map[cause]Offset)
+	}
+	if len(c.fifo) >= c.most {
+		delete(c.at, c.fifo[0])
+		c.fifo = c.fifo[1:]
+	}
+	c.at[k] = at
+	c.fifo = append(c.fifo, k)
+}

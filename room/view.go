@@ -1,0 +1,67 @@
+package room
+
+import (
+	"slices"
+	"time"
+)
+
+// A View is a room as one viewer sees it at one offset: what a snapshot shows and what a model is told.
+type View struct {
+	Room     ID
+	Epoch    string
+	Offset   Offset // the log goes on after it
+	Info     Info
+	People   []Person  // everybody who ever joined, in the order they first came
+	Messages []Message // the newest, oldest first
+	Replies  []Reply   // those under way, oldest first
+}
+
+// A Reply is a reply under way.
+type Reply struct {
+	Ref   ReplyRef
+	Depth int
+	Asked time.Time
+	Text  string // the words so far; the State does not know them, the hub fills them in
+}
+
+// View shows the room to viewer, with its newest n messages (at most Rules.Window).
+func (s *State) View(viewer Identity, n int) View {
+	v := View{Room: s.id, Epoch: s.epoch, Offset: s.head, Info: s.info}
+	v.People = make([]Person, len(s.order))
+	for i, id := range s.order {
+		v.People[i] = *s.people[id]
+	}
+	n = min(n, s.rules.Window, len(s.messages))
+	v.Messages = append([]Message(nil), s.messages[len(s.messages)-n:]...)
+	for _, r := range s.running() {
+		v.Replies = append(v.Replies, Reply{Ref: r.ref, Depth: r.depth, Asked: r.asked})
+	}
+	return v
+}
+
+// A Card is what a list of rooms shows, and since when the room has work to do, whether or not anybody looks at it.
+type Card struct {
+	Room ID        `json:"room"`
+	Info Info      `json:"info"`
+	Wake time.Time `json:"wake,omitzero"` // a server that starts opens the rooms whose time has come; zero means never
+}
+
+// Card summarises the room.
+func (s *State) Card() Card {
+	c := Card{Room: s.id, Info: s.info}
+	if open := s.running(); len(open) > 0 {
+		c.Wake = open[0].asked
+	}
+	return c
+}
+
+// Equal reports whether two cards say the same.
+func (c Card) Equal(o Card) bool {
+	return c.Room == o.Room && c.Wake.Equal(o.Wake) && c.Info.Equal(o.Info)
+}
+
+// Equal reports whether two rooms look the same.
+func (i Info) Equal(o Info) bool {
+	return i.Name == o.Name && i.Description == o.Description && i.Visibility == o.Visibility &&
+		i.CreatedAt.Equal(o.CreatedAt) && i.CreatedBy == o.CreatedBy && slices.Equal(i.Models, o.Models)
+}

@@ -1,0 +1,26 @@
+// Package work is the contract between the hub and those who do jobs for a room.
+package work
+
+import (
+	"context"
+
+	"parley/room"
+)
+
+// A Worker does one kind of job. Do may be called for many jobs at once.
+type Worker interface {
+	// Do does the job and returns when its outcome is in the log. A cancelled ctx means that the job is not wanted
+	// any more: return at once and write nothing. After an error, or when no outcome was written, the hub counts an
+	// attempt and tries again, or gives up.
+	Do(ctx context.Context, job room.Job, desk Desk) error
+}
+
+// A Desk is where a job is done: one room, seen and acted in under the job's identity.
+type Desk interface {
+	// View shows the room with its newest n messages.
+	View(ctx context.Context, n int) (room.View, error)
+	// Do issues a command and returns the offset of its first entry, once it is durable.
+	Do(ctx context.Context, c room.Command) (room.Offset, error)
+	// Signal tells the followers something that is not stored. It never blocks.
+	Signal(s room.Signal)
+}
