@@ -83,18 +83,15 @@ func (a *actor) put(r request) error {
 	return nil
 }
 
-// answers are the channels on which callers wait; reused, since most calls end well.
-var answers = sync.Pool{New: func() any { return make(chan answer, 1) }}
-
 func (a *actor) do(ctx context.Context, meta room.Meta, c room.Command) (Result, error) {
 	_, person := meta.By.Person()
-	ch := answers.Get().(chan answer)
+	ch := a.hub.answers.Get().(chan answer)
 	if err := a.put(request{meta: meta, command: c, answer: ch, urgent: !person}); err != nil {
 		return Result{}, err
 	}
 	select {
 	case got := <-ch:
-		answers.Put(ch)
+		a.hub.answers.Put(ch)
 		return got.result, got.err
 	case <-ctx.Done():
 		return Result{}, context.Cause(ctx)
@@ -238,6 +235,7 @@ func (a *actor) catchUp() {
 
 // turn takes everything out of the mailbox and sees to it. An error ends the actor.
 func (a *actor) turn() error {
+	seam.Hit("hub.turn")
 	a.mu.Lock()
 	waiting := a.inbox
 	a.inbox = nil
@@ -363,7 +361,7 @@ func (a *actor) append(b *batch) error {
 		batch.Card = &card
 	}
 	seam.Hit("hub.append.before")
-	if err := a.hub.cfg.Store.Append(a.hub.ctx, batch); err != nil {
+	if err := a.hub.cfg.Store.Append(context.WithoutCancel(a.hub.ctx), batch); err != nil {
 		return err
 	}
 	seam.Hit("hub.append.after")
@@ -386,6 +384,7 @@ func (a *actor) append(b *batch) error {
 // that may not exist. Nothing was written after a conflict: the batch is to be decided again. Otherwise the causes
 // tell what landed, and whoever's command did not is told so.
 func (a *actor) recover(b *batch, failure error) (landed bool, err error) {
+	seam.Hit("hub.recover")
 	before := b.entries[0].Offset - 1
 	if err := a.refold(); err != nil {
 		return false, err

@@ -17,6 +17,7 @@ type Item struct {
 	Epoch   string // the log that Entry belongs to
 	Signal  room.Signal
 
+	ended  *spoken // the reply that Entry ends
 	frames [2]atomic.Pointer[[]any]
 }
 
@@ -109,6 +110,9 @@ func (f *feed) publish(items []*Item, s *room.State, epoch string) {
 		f.head = it.Entry.Offset
 		if v, ok := it.Entry.Event.(room.ReplyResumed); ok {
 			f.drop(v.Reply.ID)
+		}
+		if id, ended := endedReply(it.Entry.Event); ended {
+			it.ended = f.find(id)
 		}
 	}
 	f.head = max(f.head, s.Head())

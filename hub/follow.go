@@ -3,8 +3,10 @@ package hub
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"parley/room"
+	"parley/seam"
 )
 
 const (
@@ -58,6 +60,7 @@ type heard struct {
 // start finds where to begin, and what to begin with.
 func (f *follower) start(ctx context.Context, from Cursor) (*Item, error) {
 	first := new(Item)
+	seam.Hit("hub.follow.start")
 	if err := f.actor.call(ctx, func() { f.place(first, from) }); err != nil {
 		return nil, err
 	}
@@ -93,6 +96,7 @@ func (f *follower) place(first *Item, from Cursor) {
 
 func (f *follower) loop(ctx context.Context, yield func(*Item, error) bool) {
 	for {
+		seam.Hit("hub.follow.next")
 		items, behind, changed, err := f.next()
 		switch {
 		case err != nil:
@@ -131,6 +135,7 @@ func (f *follower) show(it *Item, yield func(*Item, error) bool) bool {
 
 // page yields entries from the store, up to where the ring begins.
 func (f *follower) page(ctx context.Context, yield func(*Item, error) bool) bool {
+	seam.Hit("hub.follow.page")
 	n, epoch := 0, f.actor.feed.current()
 	for e, err := range f.actor.hub.cfg.Store.Read(ctx, f.actor.id, f.at) {
 		if err != nil {
@@ -160,7 +165,7 @@ func (f *follower) next() (items []*Item, behind bool, changed <-chan struct{}, 
 	case !feed.ring.covers(f.at, feed.head):
 		return nil, true, nil, nil
 	case f.at < feed.head:
-		f.items = feed.ring.appendAfter(f.items[:0], f.at, pageItems)
+		f.items = f.lastWords(feed.ring.appendAfter(f.items[:0], f.at, pageItems))
 	default:
 		f.items = f.hear(f.items[:0])
 	}
@@ -169,6 +174,32 @@ func (f *follower) next() (items []*Item, behind bool, changed <-chan struct{}, 
 	}
 	feed.waiting = feed.waiting || len(f.items) == 0
 	return f.items, false, feed.changed, nil
+}
+
+// lastWords puts before the end of a reply what the follower has not heard of it yet, unless it only now learns that
+// the reply began.
+func (f *follower) lastWords(items []*Item) []*Item {
+	for i := 0; i < len(items); i++ {
+		s := items[i].ended
+		if s == nil || s.ref.ID > f.at {
+			continue
+		}
+		if n := f.heardOf(s); s.text.Len() > n {
+			items = slices.Insert(items, i, s.since(n))
+			i++
+		}
+	}
+	return items
+}
+
+// heardOf returns how many bytes of a reply the follower has.
+func (f *follower) heardOf(s *spoken) int {
+	for _, h := range f.heard {
+		if h.spoken == s {
+			return h.bytes
+		}
+	}
+	return 0
 }
 
 // hear collects the signals that are new to the follower. The feed is locked.

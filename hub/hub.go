@@ -45,6 +45,7 @@ type Config struct {
 	Mailbox   int           // commands waiting per room; more are refused as busy
 	IdleAfter time.Duration // a room nobody uses is closed after this
 	Retry     time.Duration // wait before a job that ended without an outcome is tried again
+	Poll      time.Duration // with a Bus, which may lose: open rooms look at their logs this often
 }
 
 func (c *Config) complete() error {
@@ -64,6 +65,7 @@ func (c *Config) complete() error {
 	setDefault(&c.Mailbox, 4096)
 	setDefault(&c.IdleAfter, 30*time.Second)
 	setDefault(&c.Retry, time.Second)
+	setDefault(&c.Poll, 5*time.Second)
 	return nil
 }
 
@@ -83,6 +85,8 @@ type Hub struct {
 	node   string         // random: begins the causes of unkeyed commands
 	serial atomic.Uint64
 
+	answers sync.Pool // of the channels on which callers wait: most calls end well
+
 	mu    sync.Mutex
 	rooms map[room.ID]*actor
 }
@@ -94,11 +98,13 @@ func New(cfg Config) (*Hub, error) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	h := &Hub{cfg: cfg, ctx: ctx, cancel: cancel, node: room.Unkeyed + rand.Text()[:10] + "-", rooms: make(map[room.ID]*actor)}
+	h.answers.New = func() any { return make(chan answer, 1) }
 	if cfg.Bus != nil {
 		h.wg.Go(h.receive)
+		h.wg.Go(func() { seam.Every(ctx, cfg.Clock, cfg.Poll, h.poll) })
 	}
 	h.wg.Go(h.sweep)
-	h.scheduleJanitor()
+	h.wg.Go(func() { seam.Every(ctx, cfg.Clock, cfg.IdleAfter/2, h.closeIdle) })
 	return h, nil
 }
 
@@ -232,17 +238,16 @@ func (h *Hub) remove(a *actor) {
 	}
 }
 
-// scheduleJanitor has the rooms closed that nobody has used for a while.
-func (h *Hub) scheduleJanitor() {
-	t := h.cfg.Clock.AfterFunc(h.cfg.IdleAfter/2, func() {
-		if h.ctx.Err() == nil {
-			h.closeIdle()
-			h.scheduleJanitor()
-		}
-	})
-	context.AfterFunc(h.ctx, func() { t.Stop() })
+// poll has the open rooms look for what other nodes wrote: the bus may have lost the hint.
+func (h *Hub) poll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.rooms {
+		_ = a.put(request{urgent: true, ask: a.catchUp})
+	}
 }
 
+// closeIdle closes the rooms that nobody has used for a while.
 func (h *Hub) closeIdle() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

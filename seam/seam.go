@@ -3,7 +3,10 @@
 // The file system's seam is pebble's vfs.FS (package embedded), the model's is llm.Model, the bus is fanout.Bus.
 package seam
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A Clock tells the time. The zero Clock does not exist: pass Real() or a test's own.
 type Clock interface {
@@ -25,3 +28,18 @@ type realClock struct{}
 
 func (realClock) Now() time.Time                            { return time.Now() }
 func (realClock) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
+
+// Every calls f again and again, d after the last call returned, until ctx ends.
+func Every(ctx context.Context, c Clock, d time.Duration, f func()) {
+	tick := make(chan struct{}, 1)
+	for {
+		t := c.AfterFunc(d, func() { tick <- struct{}{} })
+		select {
+		case <-tick:
+			f()
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}

@@ -86,7 +86,7 @@ func New(cfg Config) (*Server, error) {
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.health.SetServingStatus(roompb.Room_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
-	s.watch()
+	s.wg.Go(func() { seam.Every(ctx, cfg.Clock, cfg.SlowAfter/slowSlices, s.endSlow) })
 	return s, nil
 }
 
@@ -131,21 +131,14 @@ func (s *Server) Close(ctx context.Context) {
 	s.wg.Wait()
 }
 
-// watch ends the streams whose clients take nothing.
-func (s *Server) watch() {
-	t := s.cfg.Clock.AfterFunc(s.cfg.SlowAfter/slowSlices, func() {
-		if s.ctx.Err() != nil {
-			return
+// endSlow ends the streams whose clients take nothing. It is called once per slice of SlowAfter.
+func (s *Server) endSlow() {
+	now := s.tick.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ses := range s.sessions {
+		if since := ses.busy.Load(); since != 0 && now-since > slowSlices {
+			ses.end(errSlow)
 		}
-		now := s.tick.Add(1)
-		s.mu.Lock()
-		for ses := range s.sessions {
-			if since := ses.busy.Load(); since != 0 && now-since > slowSlices {
-				ses.end(errSlow)
-			}
-		}
-		s.mu.Unlock()
-		s.watch()
-	})
-	context.AfterFunc(s.ctx, func() { t.Stop() })
+	}
 }

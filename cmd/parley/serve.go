@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"parley/config"
+	"parley/edge/rpc"
+	"parley/hub"
+	"parley/journal"
+	"parley/journal/embedded"
+	"parley/journal/memory"
+	"parley/llm"
+	"parley/llm/remote"
+	"parley/room"
+	"parley/seam"
+	"parley/work/reply"
+)
+
+// ServeCmd runs the server.
+type ServeCmd struct {
+	Config      string `help:"Configuration file; without it config.yaml of the working folder, if there is one." placeholder:"FILE" type:"path"`
+	CheckConfig bool   `help:"Print the configuration, and where each value comes from, and end."`
+}
+
+// Run serves until it is told to end.
+func (c *ServeCmd) Run() error {
+	cfg, err := loadConfig(c.Config)
+	if c.CheckConfig {
+		return errors.Join(err, cfg.Print(os.Stdout))
+	}
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s, err := newServer(cfg, newLogger(cfg))
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx, os.Stdout)
+}
+
+// A server is everything a node is made of, in the order it is opened; it is closed in the reverse order.
+type server struct {
+	cfg     config.Config
+	log     *slog.Logger
+	store   journal.Store
+	hub     *hub.Hub
+	edge    *rpc.Server
+	listen  net.Listener
+	closers []func()
+}
+
+func newServer(cfg config.Config, log *slog.Logger) (s *server, err error) {
+	s = &server{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err = s.openStore(); err != nil {
+		return nil, err
+	}
+	if err = s.openHub(); err != nil {
+		return nil, err
+	}
+	s.edge, err = rpc.New(rpc.Config{
+		Hub: s.hub, Log: log, Demo: s.demo(), MessageBytes: cfg.Limits.MessageBytes, SlowAfter: cfg.Limits.SlowAfter,
+	})
+	if err != nil {
+		return nil, err
+	}
+	addr := net.JoinHostPort(cfg.GRPC.Host, strconv.Itoa(cfg.GRPC.Port))
+	if s.listen, err = net.Listen("tcp", addr); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; is another parley running? Set GRPC_PORT to another port", addr, err)
+	}
+	return s, nil
+}
+
+func (s *server) openStore() (err error) {
+	if s.cfg.Store.Driver == config.StoreMemory {
+		s.store = memory.New()
+	} else if s.store, err = embedded.Open(embedded.Config{Dir: s.cfg.Store.Path, Logger: s.log}); err != nil {
+		return err
+	}
+	s.onClose("store", s.store.Close)
+	return nil
+}
+
+func (s *server) openHub() error {
+	model, closer, err := s.model()
+	if err != nil {
+		return err
+	}
+	s.onClose("model", closer.Close)
+	rules := room.DefaultRules()
+	rules.MessageBytes, rules.MaxDepth = s.cfg.Limits.MessageBytes, s.cfg.Room.MaxDepth
+	worker, err := reply.New(reply.Config{
+		Model: model, Clock: seam.Real(), Log: s.log, ContextTokens: s.cfg.LLM.ContextTokens,
+		MaxTokens: s.cfg.LLM.MaxTokens, Silence: s.cfg.LLM.Timeout, MaxDepth: rules.MaxDepth,
+	})
+	if err != nil {
+		return err
+	}
+	s.hub, err = hub.New(hub.Config{Store: s.store, Worker: worker, Log: s.log, Rules: rules})
+	if err == nil {
+		s.onClose("hub", s.hub.Close)
+	}
+	return err
+}
+
+// model is the Chat service, if there is one, or the models in this process.
+func (s *server) model() (llm.Model, io.Closer, error) {
+	if addr := s.cfg.ChatService.Address; addr != "" {
+		m, err := remote.New(remote.Config{Address: addr})
+		return m, m, err
+	}
+	return newModel(s.cfg, s.log)
+}
+
+// demo reports whether the models of this server are a scripted demonstration.
+func (s *server) demo() func(string) bool {
+	scripted := s.cfg.LLM.Provider == config.LLMScripted && s.cfg.ChatService.Address == ""
+	return func(string) bool { return scripted }
+}
+
+func (s *server) onClose(what string, close func() error) {
+	s.closers = append(s.closers, func() {
+		if err := close(); err != nil {
+			s.log.Error("close", "what", what, "err", err)
+		}
+	})
+}
+
+func (s *server) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}
+
+// drainTime is how long streams have to end when the server is told to.
+const drainTime = 5 * time.Second
+
+// run serves until ctx ends, then lets the clients go.
+func (s *server) run(ctx context.Context, out io.Writer) error {
+	if err := s.welcome(ctx, out); err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.edge.Serve(s.listen) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(out, "\nEnding: clients are told to come back.")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	s.edge.Close(drain)
+	return <-failed
+}
+
+func newLogger(cfg config.Config) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.Log.Level.Level()}
+	if cfg.Log.Format == config.LogJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}
+
+func loadConfig(path string) (config.Config, error) {
+	cfg, warnings, err := config.Load(config.Source{Path: path, Environ: os.Environ()})
+	for _, w := range warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	return cfg, err
+}
