@@ -270,6 +270,9 @@ func (a *actor) commit(rs []request) (int, error) {
 	for range maxConflicts {
 		b := a.decide(rs)
 		if len(b.entries) == 0 {
+			if b.doubtful() && a.behind() {
+				continue
+			}
 			b.answer()
 			return b.taken, nil
 		}
@@ -278,12 +281,37 @@ func (a *actor) commit(rs []request) (int, error) {
 			b.answer()
 			return b.taken, nil
 		}
-		if landed, err := a.recover(b, err); err != nil || landed {
-			return b.taken, err
+		answered, err := a.recover(b, err)
+		if err != nil {
+			return 0, err
+		}
+		if answered {
+			return b.taken, nil
 		}
 	}
 	a.refuse(rs, errBusy)
 	return len(rs), nil
+}
+
+// doubtful reports whether a command led to nothing because of what the state says. If entries are appended, the
+// append itself shows whether the state was up to date.
+func (b *batch) doubtful() bool {
+	for _, got := range b.answers {
+		if got.err != nil || got.result.Offset == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// behind reads what other nodes wrote, and reports whether there was anything.
+func (a *actor) behind() bool {
+	if a.hub.cfg.Bus == nil {
+		return false
+	}
+	head := a.state.Head()
+	a.catchUp()
+	return a.state.Head() > head
 }
 
 // A batch is what one append carries, and what to tell whom when it is durable.
@@ -382,8 +410,8 @@ func (a *actor) append(b *batch) error {
 
 // recover finds out what became of a batch whose append failed. The state is folded anew, since it holds entries
 // that may not exist. Nothing was written after a conflict: the batch is to be decided again. Otherwise the causes
-// tell what landed, and whoever's command did not is told so.
-func (a *actor) recover(b *batch, failure error) (landed bool, err error) {
+// tell what landed, and everybody is answered.
+func (a *actor) recover(b *batch, failure error) (answered bool, err error) {
 	seam.Hit("hub.recover")
 	before := b.entries[0].Offset - 1
 	if err := a.refold(); err != nil {
@@ -393,37 +421,49 @@ func (a *actor) recover(b *batch, failure error) (landed bool, err error) {
 		return false, nil
 	}
 	a.hub.cfg.Log.Error("append", "room", a.id, "offset", before+1, "err", failure)
-	causes, err := a.causesSince(before)
+	landedAt, err := a.landedSince(before)
 	if err != nil {
 		return false, err
 	}
 	for i, r := range b.rs[:b.taken] {
-		got := b.answers[i]
-		if got.result.Entries > 0 {
-			at, ok := causes[r.meta.Cause]
-			if got = (answer{err: asRefusal(failure)}); ok {
-				got = answer{result: Result{Offset: at, Entries: b.answers[i].result.Entries}}
-			}
-		}
 		if r.answer != nil {
-			r.answer <- got
+			r.answer <- b.answers[i].given(landedAt[landing{r.meta.By, r.meta.Cause}], before, failure)
 		}
 	}
 	return true, nil
 }
 
-// causesSince maps the causes of the entries after an offset to the first entry of each.
-func (a *actor) causesSince(after room.Offset) (map[string]room.Offset, error) {
-	causes := make(map[string]room.Offset)
+// given turns the answer that was to follow an append into the one to give after its failure: at is where the command
+// landed all the same, 0 if it did not. What was decided after entries that do not exist, refusals included, is void.
+func (got answer) given(at, before room.Offset, failure error) answer {
+	switch {
+	case at != 0:
+		return answer{result: Result{Offset: at, Entries: got.result.Entries}}
+	case got.err == nil && got.result.Offset <= before:
+		return got
+	}
+	return answer{err: asRefusal(failure)}
+}
+
+// A landing names a command in the log.
+type landing struct {
+	by    room.Identity
+	cause string
+}
+
+// landedSince maps the commands that led to entries after an offset to the first entry of each.
+func (a *actor) landedSince(after room.Offset) (map[landing]room.Offset, error) {
+	landed := make(map[landing]room.Offset)
 	for e, err := range a.hub.cfg.Store.Read(a.hub.ctx, a.id, after) {
 		if err != nil {
 			return nil, err
 		}
-		if _, known := causes[e.Cause]; !known {
-			causes[e.Cause] = e.Offset
+		key := landing{e.By, e.Cause}
+		if _, known := landed[key]; !known {
+			landed[key] = e.Offset
 		}
 	}
-	return causes, nil
+	return landed, nil
 }
 
 // settle brings jobs and timer in line with the state.
@@ -450,7 +490,7 @@ func (a *actor) tick() {
 
 func (a *actor) view(ctx context.Context, viewer room.Identity, n int) (View, error) {
 	var v View
-	err := a.call(ctx, func() { v = a.feed.view(a.state.View(viewer, n)) })
+	err := a.call(ctx, func() { v, _ = a.feed.view(a.state.View(viewer, n)) })
 	switch {
 	case err != nil:
 		return View{}, err

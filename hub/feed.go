@@ -78,10 +78,11 @@ type feed struct {
 
 // spoken is what a running reply has said so far.
 type spoken struct {
-	ref    room.ReplyRef
-	text   strings.Builder
-	last   *Item // the newest delta, shared by all who are level with it
-	frozen bool  // the reply has ended in the log: late words are dropped
+	ref     room.ReplyRef
+	attempt int
+	text    strings.Builder
+	last    *Item // the newest delta, shared by all who are level with it
+	frozen  bool  // the reply has ended in the log: late words are dropped
 }
 
 type stamped struct {
@@ -108,27 +109,36 @@ func (f *feed) publish(items []*Item, s *room.State, epoch string) {
 		it.Epoch = f.epoch
 		f.ring.add(it)
 		f.head = it.Entry.Offset
-		if v, ok := it.Entry.Event.(room.ReplyResumed); ok {
-			f.drop(v.Reply.ID)
-		}
-		if id, ended := endedReply(it.Entry.Event); ended {
-			it.ended = f.find(id)
-		}
+		f.hear(it)
 	}
 	f.head = max(f.head, s.Head())
 	f.listen(s.Running())
 	f.tell()
 }
 
+// hear notes what an entry means for what is said: a reply begins anew, or ends.
+func (f *feed) hear(it *Item) {
+	if v, ok := it.Entry.Event.(room.ReplyResumed); ok {
+		for i, s := range f.spoken {
+			if s.ref.ID == v.Reply.ID {
+				f.spoken[i] = &spoken{ref: s.ref, attempt: v.Attempt}
+			}
+		}
+	}
+	if id, ended := endedReply(it.Entry.Event); ended {
+		it.ended = f.find(id)
+	}
+}
+
 // listen keeps the list of what is said in step with the replies that run.
-func (f *feed) listen(running []room.ReplyRef) {
+func (f *feed) listen(running []room.Attempt) {
 	if len(running) == 0 && len(f.spoken) == 0 {
 		return
 	}
 	list := make([]*spoken, len(running))
-	for i, ref := range running {
-		if list[i] = f.find(ref.ID); list[i] == nil {
-			list[i] = &spoken{ref: ref}
+	for i, a := range running {
+		if list[i] = f.find(a.Reply.ID); list[i] == nil || list[i].attempt != a.N {
+			list[i] = &spoken{ref: a.Reply, attempt: a.N}
 		}
 	}
 	f.spoken = list
@@ -147,10 +157,6 @@ func endedReply(event room.Event) (room.Offset, bool) {
 		return v.Reply.ID, true
 	}
 	return 0, false
-}
-
-func (f *feed) drop(id room.Offset) {
-	f.spoken = slices.DeleteFunc(slices.Clone(f.spoken), func(s *spoken) bool { return s.ref.ID == id })
 }
 
 func (f *feed) find(id room.Offset) *spoken {
@@ -192,13 +198,27 @@ func (f *feed) signal(s room.Signal) {
 // with the reply's end.
 func (f *feed) say(said room.Said) {
 	s := f.find(said.Reply.ID)
-	if s == nil || s.frozen || said.Position != s.text.Len() {
+	if s == nil || s.frozen || said.Attempt != s.attempt || said.Position != s.text.Len() {
 		return
 	}
 	s.text.WriteString(said.Text)
 	said.Reply = s.ref
 	s.last = &Item{Signal: said}
 	f.tell()
+}
+
+// attempt fills in which attempt at a reply speaks now, here where it runs.
+func (f *feed) attempt(s room.Signal) room.Signal {
+	said, ok := s.(room.Said)
+	if !ok {
+		return s
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if running := f.find(said.Reply.ID); running != nil {
+		said.Attempt = running.attempt
+	}
+	return said
 }
 
 // words returns what each running reply has said so far; nil if none runs.
@@ -230,8 +250,8 @@ func (f *feed) freeze(events []room.Event) {
 	}
 }
 
-// view adds to a room's view what only the feed knows.
-func (f *feed) view(v room.View) View {
+// view adds to a room's view what only the feed knows. heard is how much of the running replies it shows.
+func (f *feed) view(v room.View) (shown View, heard []heard) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for i := range v.Replies {
@@ -239,7 +259,7 @@ func (f *feed) view(v room.View) View {
 			v.Replies[i].Text = s.text.String()
 		}
 	}
-	return View{View: v, Cursor: Cursor{f.epoch, v.Offset}, Online: f.present()}
+	return View{View: v, Cursor: Cursor{f.epoch, v.Offset}, Online: f.present()}, f.allHeard()
 }
 
 // present lists who is online. The lock is held.

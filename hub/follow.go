@@ -75,6 +75,9 @@ func (f *follower) start(ctx context.Context, from Cursor) (*Item, error) {
 func (f *follower) place(first *Item, from Cursor) {
 	a := f.actor
 	f.stamp = a.feed.newest()
+	if from.Offset > a.state.Head() { // another node wrote, and its hint has not come
+		a.catchUp()
+	}
 	reset := ""
 	switch {
 	case from == (Cursor{}):
@@ -87,10 +90,9 @@ func (f *follower) place(first *Item, from Cursor) {
 		first.Resumed = a.feed.resumed()
 		return
 	}
-	view := a.feed.view(a.state.View(f.viewer, viewMessages))
+	view, known := a.feed.view(a.state.View(f.viewer, viewMessages))
 	view.Reset = reset
-	f.at = view.Offset
-	f.heard = a.feed.heard()
+	f.at, f.heard = view.Offset, known
 	first.View = &view
 }
 
@@ -270,10 +272,8 @@ func (f *feed) match(known []heard) []heard {
 	return list
 }
 
-// heard lists the running replies as a view of this moment shows them.
-func (f *feed) heard() []heard {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
+// allHeard lists the running replies with all their words. The lock is held.
+func (f *feed) allHeard() []heard {
 	list := f.match(nil)
 	for i := range list {
 		list[i].bytes = list[i].spoken.text.Len()

@@ -127,6 +127,7 @@ func (d desk) Do(ctx context.Context, c room.Command) (room.Offset, error) {
 }
 
 func (d desk) Signal(s room.Signal) {
+	s = d.actor.feed.attempt(s)
 	d.actor.feed.signal(s)
 	if bus := d.actor.hub.cfg.Bus; bus != nil {
 		bus.Publish(fanout.Packet{Room: d.actor.id, Signal: s})

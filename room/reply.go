@@ -2,6 +2,8 @@ package room
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -121,6 +123,7 @@ func (j ReplyJob) Retry() Command { return ResumeReply{j.Reply} }
 // A Said signal carries words of a running reply: Text belongs at Position of it, in bytes.
 type Said struct {
 	Reply    ReplyRef
+	Attempt  int // as in ReplyResumed; the hub fills it in
 	Position int
 	Text     string
 }
@@ -135,6 +138,7 @@ type running struct {
 	attempts int
 	asked    time.Time
 	until    time.Time
+	to       []Identity // who may see it; empty means everyone
 }
 
 // request asks each model to answer the message trigger. The requests follow it in the log.
@@ -178,7 +182,7 @@ func (s *State) interruptAll(m Meta, id ModelID) []Event {
 }
 
 func (s *State) stop(m Meta, r *running, reason string) Event {
-	return ReplyInterrupted{Reply: r.ref, Text: m.Said[r.ref.ID], Reason: reason}
+	return ReplyInterrupted{Reply: r.ref, Text: m.said(r), Reason: reason}
 }
 
 func (s *State) complete(m Meta, c CompleteReply) ([]Event, error) {
@@ -186,31 +190,22 @@ func (s *State) complete(m Meta, c CompleteReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !utf8.ValidString(c.Text) || c.Text == "" {
+	if !utf8.ValidString(c.Text) || strings.TrimSpace(c.Text) == "" {
 		return nil, invalid("a completed reply needs text in UTF-8")
 	}
 	asked := s.askedBy(r, c)
-	done := ReplyCompleted{Reply: r.ref, Text: c.Text, Mentions: asked, Served: c.Served, Input: c.Input, Output: c.Output}
+	done := ReplyCompleted{Reply: r.ref, Text: c.Text, Mentions: asked, Served: brief(c.Served), Input: c.Input, Output: c.Output}
 	return append([]Event{done}, s.request(m, asked, r.ref.ID, r.depth+1)...), nil
 }
 
 // askedBy lists the models that a model's reply asks: by the tool or by name in its text, never itself, never
 // everybody at once, and none when enough models have asked one another already.
 func (s *State) askedBy(r *running, c CompleteReply) []ModelID {
-	if r.depth+1 > s.rules.MaxDepth {
+	if r.depth >= s.rules.MaxDepth {
 		return nil
 	}
-	want := make(map[ModelID]bool)
-	for _, id := range append(Mentions(c.Text, s.info.Models, false), c.Mentions...) {
-		want[id] = id != r.ref.Model
-	}
-	var asked []ModelID
-	for _, m := range s.info.Models {
-		if want[m.ID] {
-			asked = append(asked, m.ID)
-		}
-	}
-	return asked
+	asked := s.union(Mentions(c.Text, s.info.Models, false), c.Mentions)
+	return slices.DeleteFunc(asked, func(id ModelID) bool { return id == r.ref.Model })
 }
 
 func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
@@ -218,7 +213,7 @@ func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: valid(c.Reason)}}, nil
+	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason)}}, nil
 }
 
 func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
@@ -226,7 +221,7 @@ func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyDeclined{Reply: r.ref, Reason: valid(c.Reason)}}, nil
+	return []Event{ReplyDeclined{Reply: r.ref, Reason: brief(c.Reason)}}, nil
 }
 
 func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
@@ -236,7 +231,7 @@ func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
 	}
 	if r.attempts >= s.rules.ReplyAttempts {
 		reason := fmt.Sprintf("%s was asked %d times and never finished", r.ref.Name, r.attempts)
-		return []Event{ReplyFailed{Reply: r.ref, Text: m.Said[r.ref.ID], Reason: reason}}, nil
+		return []Event{ReplyFailed{Reply: r.ref, Text: m.said(r), Reason: reason}}, nil
 	}
 	return []Event{ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1}}, nil
 }
@@ -253,13 +248,20 @@ func (s *State) own(by Identity, id Offset) (*running, error) {
 	return r, nil
 }
 
+func (s *State) tick(m Meta) ([]Event, error) {
+	if m.By != System {
+		return nil, refuse(CodeForbidden, "only the server tells a room what time it is")
+	}
+	return s.expire(m), nil
+}
+
 // expire ends the replies whose time is over.
 func (s *State) expire(m Meta) []Event {
 	var events []Event
 	for _, r := range s.running() {
 		if !m.At.Before(r.until) {
 			reason := fmt.Sprintf("%s did not finish within %s", r.ref.Name, r.until.Sub(r.asked))
-			events = append(events, ReplyFailed{Reply: r.ref, Text: m.Said[r.ref.ID], Reason: reason})
+			events = append(events, ReplyFailed{Reply: r.ref, Text: m.said(r), Reason: reason})
 		}
 	}
 	return events
@@ -267,7 +269,7 @@ func (s *State) expire(m Meta) []Event {
 
 func (s *State) applyRequested(e *Entry, v ReplyRequested) {
 	v.Reply.ID = e.Offset
-	s.replies[e.Offset] = &running{ref: v.Reply, depth: v.Depth, attempts: 1, asked: e.At, until: v.Until}
+	s.replies[e.Offset] = &running{ref: v.Reply, depth: v.Depth, attempts: 1, asked: e.At, until: v.Until, to: e.To}
 }
 
 func (s *State) applyResumed(v ReplyResumed) {
@@ -278,9 +280,18 @@ func (s *State) applyResumed(v ReplyResumed) {
 
 func (s *State) applyEnded(r ReplyRef) { delete(s.replies, r.ID) }
 
-func valid(s string) string {
-	if utf8.ValidString(s) {
-		return s
+// said is what was heard of a running reply.
+func (m *Meta) said(r *running) string { return valid(m.Said[r.ref.ID]) }
+
+// valid makes text what it will be when it is read from the log again.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+// brief is valid, for what a provider or a model says beside its answer.
+func brief(text string) string {
+	if len(text) > maxReasonBytes {
+		return strings.ToValidUTF8(text[:maxReasonBytes], "") + "..."
 	}
-	return string([]rune(s))
+	return valid(text)
 }
+
+const maxReasonBytes = 2 << 10

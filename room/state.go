@@ -1,11 +1,10 @@
 package room
 
 import (
+	"cmp"
 	"iter"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Meta is what a command comes with: who, when and why. It is all that Decide knows of the world.
@@ -32,60 +31,10 @@ func DefaultRules() Rules {
 	return Rules{MessageBytes: 32 << 10, MaxDepth: 4, ReplyTime: 10 * time.Minute, ReplyAttempts: 3, Window: 200, Causes: 1024}
 }
 
-// Visibility says who finds a room in lists. Whoever has its id may join it.
-type Visibility string
-
-// The visibilities.
-const (
-	Public  Visibility = "public"
-	Private Visibility = "private"
-)
-
-// Info is what a room is, apart from what is said in it.
-type Info struct {
-	Name        string     `json:"name"`
-	Description string     `json:"description,omitempty"`
-	Visibility  Visibility `json:"visibility"`
-	CreatedAt   time.Time  `json:"created_at"`
-	CreatedBy   Identity   `json:"created_by,omitempty"`
-	Models      []Model    `json:"models,omitempty"`
-}
-
-// RoomCreated begins a log.
-type RoomCreated struct {
-	Epoch string `json:"epoch"` // random: tells this log from another one under the same id
-	Info  Info   `json:"info"`
-}
-
-// RoomDescribed says what the room is from now on: its description or visibility changed.
-type RoomDescribed struct {
-	Info Info `json:"info"`
-}
-
-func (RoomCreated) event()   {}
-func (RoomDescribed) event() {}
-
-// Create begins a room.
-type Create struct {
-	Epoch       string
-	Name        string
-	Description string
-	Visibility  Visibility
-	Models      []Model
-}
-
-// Describe changes what is not nil. Members may change the description, admins the visibility.
-type Describe struct {
-	Description *string
-	Visibility  *Visibility
-}
-
 // Tick says that the time of Due has come.
 type Tick struct{}
 
-func (Create) command()   {}
-func (Describe) command() {}
-func (Tick) command()     {}
+func (Tick) command() {}
 
 // A State is a room as the entries so far have made it.
 type State struct {
@@ -95,8 +44,8 @@ type State struct {
 	epoch    string
 	info     Info
 	people   map[PersonID]*Person
-	order    []PersonID // of people, by when they first came
-	messages []Message  // the newest, oldest first
+	order    []PersonID   // of people, by when they first came
+	messages []remembered // the newest, oldest first
 	replies  map[Offset]*running
 	causes   causes
 }
@@ -123,11 +72,12 @@ func (s *State) Landed(by Identity, cause string) (Offset, bool) { return s.caus
 // Decide turns a command into the events that it leads to, without changing the State. The events are to be written
 // right after Head. No events and no error means that there is nothing to do. Refusals are *Error.
 func (s *State) Decide(m Meta, c Command) ([]Event, error) {
+	m.At = m.At.Round(0).UTC() // as the log will say it
 	if create, ok := c.(Create); ok {
 		return s.create(m, create)
 	}
 	if s.head == 0 {
-		return nil, refuse(CodeNotFound, "there is no room %q: check the id, or create a room", s.id).because(ReasonRoomNotFound)
+		return nil, refuse(CodeNotFound, "there is no room %q: check the id, or create a room", clip(string(s.id))).because(ReasonRoomNotFound)
 	}
 	switch c := c.(type) {
 	case Create:
@@ -158,7 +108,7 @@ func (s *State) Decide(m Meta, c Command) ([]Event, error) {
 	case ResumeReply:
 		return s.resume(m, c)
 	case Tick:
-		return s.expire(m), nil
+		return s.tick(m)
 	}
 	return nil, refuse(CodeInvalid, "unknown command %T", c)
 }
@@ -238,114 +188,21 @@ func (s *State) running() []*running {
 	for _, r := range s.replies {
 		list = append(list, r)
 	}
-	slices.SortFunc(list, func(a, b *running) int { return int(a.ref.ID) - int(b.ref.ID) })
+	slices.SortFunc(list, func(a, b *running) int { return cmp.Compare(a.ref.ID, b.ref.ID) })
 	return list
 }
 
+// An Attempt is one start of a running reply. Its words are void when the next one begins.
+type Attempt struct {
+	Reply ReplyRef
+	N     int // 1 is the first
+}
+
 // Running lists the replies under way, oldest first.
-func (s *State) Running() []ReplyRef {
-	var refs []ReplyRef
+func (s *State) Running() []Attempt {
+	var list []Attempt
 	for _, r := range s.running() {
-		refs = append(refs, r.ref)
+		list = append(list, Attempt{r.ref, r.attempts})
 	}
-	return refs
-}
-
-const maxDescriptionBytes = 8 << 10
-
-func (s *State) create(m Meta, c Create) ([]Event, error) {
-	if s.head > 0 {
-		return nil, refuse(CodeConflict, "there is a room %q already", s.id)
-	}
-	if !ValidID(string(s.id)) {
-		return nil, invalid("room id %q: use 1 to 64 letters, digits, _ and -", clip(string(s.id)))
-	}
-	if c.Name == "" || !validLine(c.Name, maxNameRunes) {
-		return nil, invalid("name of the room: use one line of 1 to %d characters", maxNameRunes)
-	}
-	info := Info{Name: c.Name, Description: c.Description, Visibility: c.Visibility, CreatedAt: m.At, CreatedBy: m.By}
-	if info.Visibility == "" {
-		info.Visibility = Public
-	}
-	if err := checkInfo(info); err != nil {
-		return nil, err
-	}
-	events := []Event{RoomCreated{Epoch: c.Epoch, Info: info}}
-	var models []Model
-	for _, wanted := range c.Models {
-		model, err := newModel(wanted, models)
-		if err != nil {
-			return nil, err
-		}
-		models = append(models, model)
-		events = append(events, ModelAdded{model})
-	}
-	return events, nil
-}
-
-func checkInfo(i Info) error {
-	if !utf8.ValidString(i.Description) || len(i.Description) > maxDescriptionBytes {
-		return invalid("description: use text of at most %d bytes", maxDescriptionBytes)
-	}
-	if i.Visibility != Public && i.Visibility != Private {
-		return invalid("visibility: use public or private")
-	}
-	return nil
-}
-
-func (s *State) describe(m Meta, c Describe) ([]Event, error) {
-	if _, err := s.writer(m.By); err != nil {
-		return nil, err
-	}
-	info := s.info
-	set(&info.Description, c.Description)
-	if c.Visibility != nil && *c.Visibility != info.Visibility {
-		if err := s.admin(m.By); err != nil {
-			return nil, err
-		}
-		info.Visibility = *c.Visibility
-	}
-	if err := checkInfo(info); err != nil {
-		return nil, err
-	}
-	if info.Description == s.info.Description && info.Visibility == s.info.Visibility {
-		return nil, nil
-	}
-	return []Event{RoomDescribed{info}}, nil
-}
-
-// Unkeyed begins the cause of a command that its sender will not send again. It is not remembered.
-const Unkeyed = "~"
-
-// causes remembers which keyed commands have landed, the newest of them.
-type causes struct {
-	most int
-	at   map[cause]Offset
-	fifo []cause
-}
-
-type cause struct {
-	by  Identity
-	key string
-}
-
-func (c *causes) find(by Identity, key string) (Offset, bool) {
-	at, ok := c.at[cause{by, key}]
-	return at, ok
-}
-
-func (c *causes) add(by Identity, key string, at Offset) {
-	k := cause{by, key}
-	if _, known := c.at[k]; known || key == "" || strings.HasPrefix(key, Unkeyed) {
-		return
-	}
-	if c.at == nil {
-		c.at = make(map[cause]Offset)
-	}
-	if len(c.fifo) >= c.most {
-		delete(c.at, c.fifo[0])
-		c.fifo = c.fifo[1:]
-	}
-	c.at[k] = at
-	c.fifo = append(c.fifo, k)
+	return list
 }
