@@ -89,13 +89,12 @@ func (a *actor) do(ctx context.Context, meta room.Meta, c room.Command) (Result,
 	if err := a.put(request{meta: meta, command: c, answer: ch, urgent: !person}); err != nil {
 		return Result{}, err
 	}
-	select {
-	case got := <-ch:
-		a.hub.answers.Put(ch)
-		return got.result, got.err
-	case <-ctx.Done():
-		return Result{}, context.Cause(ctx)
+	got, err := await(ctx, ch)
+	if err != nil {
+		return Result{}, err
 	}
+	a.hub.answers.Put(ch)
+	return got.result, got.err
 }
 
 // call runs f in the actor and waits for it.
@@ -108,11 +107,25 @@ func (a *actor) call(ctx context.Context, f func()) error {
 	if err != nil {
 		return err
 	}
+	got, err := await(ctx, done)
+	if err != nil {
+		return err
+	}
+	return got.err
+}
+
+// await waits for an answer. One that is there is taken, even if ctx has ended meanwhile.
+func await(ctx context.Context, ch <-chan answer) (answer, error) {
 	select {
-	case got := <-done:
-		return got.err
+	case got := <-ch:
+		return got, nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+	}
+	select {
+	case got := <-ch:
+		return got, nil
+	default:
+		return answer{}, context.Cause(ctx)
 	}
 }
 
@@ -131,14 +144,27 @@ func (a *actor) run() {
 	for err == nil {
 		select {
 		case <-a.wake:
-			err = a.turn()
 		case <-a.closing:
-			err = errClosedIdle
 		case <-a.hub.ctx.Done():
-			err = context.Cause(a.hub.ctx)
+		}
+		if err = a.over(); err == nil {
+			err = a.turn()
 		}
 	}
 	a.end(err)
+}
+
+// over tells why the actor's life has ended; nil if it has not.
+func (a *actor) over() error {
+	if err := context.Cause(a.hub.ctx); err != nil {
+		return err
+	}
+	select {
+	case <-a.closing:
+		return errClosedIdle
+	default:
+		return nil
+	}
 }
 
 // errClosedIdle ends an actor that nobody uses.
@@ -348,7 +374,7 @@ func (a *actor) decide(rs []request) *batch {
 }
 
 func (a *actor) decideOne(b *batch, r request) answer {
-	if at, ok := a.state.Landed(r.meta.By, r.meta.Cause); ok {
+	if at, ok := a.state.Landed(r.meta.By, r.meta.Cause); ok && !seam.Planted("hub.no.dedup") {
 		return answer{result: Result{Offset: at}}
 	}
 	r.meta.Said = a.feed.words()
@@ -388,6 +414,10 @@ func (a *actor) append(b *batch) error {
 	if !card.Equal(a.card) {
 		batch.Card = &card
 	}
+	fresh := newItems(b.entries)
+	if seam.Planted("hub.publish.early") {
+		a.feed.publish(fresh, a.state, a.epoch())
+	}
 	seam.Hit("hub.append.before")
 	if err := a.hub.cfg.Store.Append(context.WithoutCancel(a.hub.ctx), batch); err != nil {
 		return err
@@ -395,17 +425,21 @@ func (a *actor) append(b *batch) error {
 	seam.Hit("hub.append.after")
 	a.card = card
 	a.hash = b.entries[len(b.entries)-1].Hash
-	items := make([]Item, len(b.entries))
-	fresh := make([]*Item, len(b.entries))
-	for i := range b.entries {
-		items[i].Entry = &b.entries[i]
-		fresh[i] = &items[i]
-	}
 	a.feed.publish(fresh, a.state, a.epoch())
 	if bus := a.hub.cfg.Bus; bus != nil {
 		bus.Publish(fanout.Packet{Room: a.id, Head: a.state.Head()})
 	}
 	return nil
+}
+
+func newItems(entries []room.Entry) []*Item {
+	items := make([]Item, len(entries))
+	list := make([]*Item, len(entries))
+	for i := range entries {
+		items[i].Entry = &entries[i]
+		list[i] = &items[i]
+	}
+	return list
 }
 
 // recover finds out what became of a batch whose append failed. The state is folded anew, since it holds entries

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"parley/room"
+	"parley/seam"
 )
 
 // An Item is what a follower gets next. Exactly one of View, Resumed, Entry and Signal is set.
@@ -198,7 +199,7 @@ func (f *feed) signal(s room.Signal) {
 // with the reply's end.
 func (f *feed) say(said room.Said) {
 	s := f.find(said.Reply.ID)
-	if s == nil || s.frozen || said.Attempt != s.attempt || said.Position != s.text.Len() {
+	if s == nil || s.frozen || said.Attempt != s.attempt || said.Position != s.text.Len() && !seam.Planted("hub.words.gap") {
 		return
 	}
 	s.text.WriteString(said.Text)

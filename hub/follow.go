@@ -67,6 +67,9 @@ func (f *follower) start(ctx context.Context, from Cursor) (*Item, error) {
 	if first.View != nil && first.View.Offset == 0 {
 		return nil, notFound(f.actor.id)
 	}
+	if seam.Hit("hub.follow.placed"); seam.Planted("hub.follow.gap") {
+		f.at = f.actor.feed.newestOffset()
+	}
 	return first, nil
 }
 
@@ -120,6 +123,8 @@ func (f *follower) loop(ctx context.Context, yield func(*Item, error) bool) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
 			yield(nil, context.Cause(ctx))
 			return
 		}
@@ -295,6 +300,12 @@ func (f *feed) newest() uint64 {
 	return f.stamp
 }
 
+func (f *feed) newestOffset() room.Offset {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.head
+}
+
 func (f *feed) current() string {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -302,8 +313,4 @@ func (f *feed) current() string {
 }
 
 // shown reports whether the entry has been shown to followers, and so is acknowledged.
-func (f *feed) shown(at room.Offset) bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return at <= f.head
-}
+func (f *feed) shown(at room.Offset) bool { return at <= f.newestOffset() }

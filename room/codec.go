@@ -74,6 +74,9 @@ func EncodeEvent(e Event) (kind string, data []byte, err error) {
 
 // DecodeEvent is the reverse of EncodeEvent. A kind it does not know becomes Unknown.
 func DecodeEvent(kind string, data []byte) (Event, error) {
+	if e, ok := decodeQuick(kind, data); ok {
+		return e, nil
+	}
 	t, ok := kinds[kind]
 	if !ok {
 		return Unknown{Kind: kind, Data: append([]byte(nil), data...)}, nil
@@ -120,13 +123,13 @@ func CutEntry(src []byte, prev Hash, id ID) (e Entry, rest []byte, err error) {
 	if r.bad {
 		return Entry{}, nil, fmt.Errorf("cut entry: %w", ErrDamaged)
 	}
-	h := reader{b: head}
+	h, text := reader{b: head}, string(head)
 	e = Entry{Room: id, Offset: Offset(h.uvarint()), At: time.Unix(0, h.varint()).UTC()}
-	e.By, e.Cause = Identity(h.bytes()), string(h.bytes())
+	e.By, e.Cause = Identity(h.string(text)), h.string(text)
 	for n := h.uvarint(); n > 0 && !h.bad; n-- {
-		e.To = append(e.To, Identity(h.bytes()))
+		e.To = append(e.To, Identity(h.string(text)))
 	}
-	kind := string(h.bytes())
+	kind := h.string(text)
 	if h.bad || len(h.b) > 0 {
 		return Entry{}, nil, fmt.Errorf("cut entry: %w", ErrDamaged)
 	}
@@ -178,6 +181,13 @@ func (r *reader) bytes() []byte {
 	v := r.b[:n:n]
 	r.b = r.b[n:]
 	return v
+}
+
+// string is bytes as a part of text, which is all that there was to read.
+func (r *reader) string(text string) string {
+	n := len(r.bytes())
+	end := len(text) - len(r.b)
+	return text[end-n : end]
 }
 
 func (r *reader) skip(n int) {

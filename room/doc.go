@@ -5,7 +5,7 @@
 // arrive in Meta. Nothing outside the standard library is imported.
 //
 // Every theme has a file of its own, with its events, its commands, their rules and their fold, in this order:
-// people, model, message, reply. state.go holds what they share.
+// info, people, model, message, reply. state.go holds what they share.
 //
 // A State belongs to one goroutine. Views, Entries, Events and Commands are plain values and must not be changed
 // once handed over.

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,17 +55,9 @@ type Entry struct {
 }
 
 // VisibleTo reports whether viewer may see the entry.
-func (e *Entry) VisibleTo(viewer Identity) bool {
-	if len(e.To) == 0 {
-		return true
-	}
-	for _, id := range e.To {
-		if id == viewer {
-			return true
-		}
-	}
-	return false
-}
+func (e *Entry) VisibleTo(viewer Identity) bool { return visible(e.To, viewer) }
+
+func visible(to []Identity, viewer Identity) bool { return len(to) == 0 || slices.Contains(to, viewer) }
 
 // An Event is what an Entry says happened. Its name is in the past tense. An event tells all that a reader needs to
 // show it, so that a page of history needs no State beside it.

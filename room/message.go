@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -99,23 +100,27 @@ func (s *State) checkText(text string) error {
 
 // mentioned lists the models a person's message asks, in the order of the room's list.
 func (s *State) mentioned(c PostMessage) []ModelID {
-	text := Mentions(c.Text, s.info.Models, true)
-	hinted := make(map[ModelID]bool)
-	for _, hint := range c.Hints {
-		for _, id := range Mentions("@"+strings.TrimPrefix(hint, "@"), s.info.Models, true) {
-			hinted[id] = true
-		}
+	asked := Mentions(c.Text, s.info.Models, true)
+	if len(c.Hints) == 0 {
+		return asked
 	}
-	for _, id := range text {
-		hinted[id] = true
-	}
-	var asked []ModelID
+	return s.union(asked, hinted(c.Hints, s.info.Models))
+}
+
+// union lists the models that are in a or b, in the order of the room's list.
+func (s *State) union(a, b []ModelID) (ids []ModelID) {
 	for _, m := range s.info.Models {
-		if hinted[m.ID] {
-			asked = append(asked, m.ID)
+		if slices.Contains(a, m.ID) || slices.Contains(b, m.ID) {
+			ids = append(ids, m.ID)
 		}
 	}
-	return asked
+	return ids
+}
+
+// A message remembered, and who may see it.
+type remembered struct {
+	Message
+	to []Identity
 }
 
 func (s *State) applyMessage(e *Entry) {
@@ -124,7 +129,19 @@ func (s *State) applyMessage(e *Entry) {
 		return
 	}
 	if len(s.messages) >= 2*s.rules.Window {
-		s.messages = append([]Message(nil), s.messages[len(s.messages)-s.rules.Window:]...)
+		s.messages = append([]remembered(nil), s.messages[len(s.messages)-s.rules.Window:]...)
 	}
-	s.messages = append(s.messages, m)
+	s.messages = append(s.messages, remembered{m, e.To})
+}
+
+// newest lists the newest n messages that viewer may see, oldest first.
+func (s *State) newest(viewer Identity, n int) []Message {
+	list := make([]Message, 0, max(0, min(n, len(s.messages))))
+	for i := len(s.messages) - 1; i >= 0 && len(list) < n; i-- {
+		if visible(s.messages[i].to, viewer) {
+			list = append(list, s.messages[i].Message)
+		}
+	}
+	slices.Reverse(list)
+	return list
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -92,7 +93,7 @@ func newModel(m Model, others []Model) (Model, error) {
 	if len(others) >= maxModels {
 		return m, refuse(CodeConflict, "a room has at most %d models: remove one first", maxModels)
 	}
-	if m.Name == "" {
+	if m.Name = strings.TrimSpace(m.Name); m.Name == "" {
 		m.Name = strings.TrimSpace(firstNonEmpty(string(m.ID), m.Model))
 	}
 	if m.ID == "" {
@@ -125,12 +126,32 @@ func checkModel(m Model, others []Model) error {
 	if m.Style != "" && m.Style != Conversational && m.Style != Detailed && m.Style != Bullet {
 		return invalid("chat style of a model: use conversational, detailed or bullet")
 	}
+	return checkNames(m, others)
+}
+
+// checkNames refuses what would make a mention mean two things.
+func checkNames(m Model, others []Model) error {
+	names := m.spellings()
+	for _, word := range everybody {
+		if meansAny(word, names) {
+			return invalid("a model cannot be called %q: that mentions every model", word)
+		}
+	}
 	for _, o := range others {
-		if o.ID != m.ID && strings.EqualFold(o.Name, m.Name) {
-			return refuse(CodeConflict, "the room has a model named %q already: a mention could mean either", o.Name)
+		if o.ID == m.ID {
+			continue
+		}
+		for _, name := range o.spellings() {
+			if meansAny(name, names) {
+				return refuse(CodeConflict, "the room has a model called %q already: a mention could mean either", name)
+			}
 		}
 	}
 	return nil
+}
+
+func meansAny(name string, names []string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 // freeID makes an id from a name: "Claude Opus" becomes claude-opus, and claude-opus-2 if that is taken.
@@ -150,7 +171,7 @@ func freeID(name string, others []Model) ModelID {
 	}
 	base = base[:min(len(base), maxIDLength-4)]
 	id := ModelID(base)
-	for n := 2; findModel(others, id) != nil; n++ {
+	for n := 2; checkNames(Model{ID: id, Name: string(id)}, others) != nil || findModel(others, id) != nil; n++ {
 		id = ModelID(fmt.Sprintf("%s-%d", base, n))
 	}
 	return id
@@ -168,6 +189,7 @@ func (s *State) updateModel(m Meta, c UpdateModel) ([]Event, error) {
 	set(&changed.Model, c.Model)
 	set(&changed.Persona, c.Persona)
 	set(&changed.Name, c.Name)
+	changed.Name = strings.TrimSpace(changed.Name)
 	set(&changed.Title, c.Title)
 	set(&changed.Style, c.Style)
 	set(&changed.Avatar, c.Avatar)

@@ -1,6 +1,8 @@
 package room
 
 import (
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -79,7 +81,7 @@ func (s *State) join(m Meta, c Join) ([]Event, error) {
 	if err := checkPerson(c); err != nil {
 		return nil, err
 	}
-	p := Person{ID: id, Name: c.Name, Title: c.Title, Avatar: c.Avatar}
+	p := Person{ID: id, Name: strings.TrimSpace(c.Name), Title: c.Title, Avatar: c.Avatar}
 	if p.Name == "" {
 		p.Name = string(id)
 	}
@@ -214,13 +216,13 @@ func ValidID(s string) bool {
 	return 0 < len(s) && len(s) <= maxIDLength
 }
 
-// validLine reports whether s is UTF-8 of at most n characters without control characters.
+// validLine reports whether s is UTF-8 of at most n characters without control characters and without line breaks.
 func validLine(s string, n int) bool {
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > n {
 		return false
 	}
 	for _, r := range s {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return false
 		}
 	}

@@ -24,17 +24,18 @@ type Reply struct {
 	Text  string // the words so far; the State does not know them, the hub fills them in
 }
 
-// View shows the room to viewer, with its newest n messages (at most Rules.Window).
+// View shows the room to viewer, with the newest n messages (at most Rules.Window) that it may see.
 func (s *State) View(viewer Identity, n int) View {
 	v := View{Room: s.id, Epoch: s.epoch, Offset: s.head, Info: s.info}
 	v.People = make([]Person, len(s.order))
 	for i, id := range s.order {
 		v.People[i] = *s.people[id]
 	}
-	n = min(n, s.rules.Window, len(s.messages))
-	v.Messages = append([]Message(nil), s.messages[len(s.messages)-n:]...)
+	v.Messages = s.newest(viewer, min(n, s.rules.Window))
 	for _, r := range s.running() {
-		v.Replies = append(v.Replies, Reply{Ref: r.ref, Depth: r.depth, Asked: r.asked})
+		if visible(r.to, viewer) {
+			v.Replies = append(v.Replies, Reply{Ref: r.ref, Depth: r.depth, Asked: r.asked})
+		}
 	}
 	return v
 }

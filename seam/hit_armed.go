@@ -25,8 +25,25 @@ func Handle(h func(name string)) (disarm func()) {
 	return func() { handler.Store(nil) }
 }
 
-// PARLEY_SEAM=NAME:N kills the process with SIGKILL the Nth time the point NAME is hit.
+var planted atomic.Pointer[string]
+
+// Planted reports whether a test has planted this bug.
+func Planted(bug string) bool {
+	p := planted.Load()
+	return p != nil && *p == bug
+}
+
+// Plant plants a bug and returns a function that takes it out.
+func Plant(bug string) (remove func()) {
+	planted.Store(&bug)
+	return func() { planted.Store(nil) }
+}
+
+// PARLEY_SEAM=NAME:N kills the process with SIGKILL the Nth time the point NAME is hit. PARLEY_PLANT=BUG plants a bug.
 func init() {
+	if bug := os.Getenv("PARLEY_PLANT"); bug != "" {
+		Plant(bug)
+	}
 	name, n, ok := strings.Cut(os.Getenv("PARLEY_SEAM"), ":")
 	if !ok {
 		return

@@ -1,0 +1,98 @@
+// Package config says how a Parley process is set up: one typed Config, read from a file and the environment.
+//
+// What holds, weakest first: the defaults (Default), the file config.yaml, the environment. Every key has an
+// environment variable, which is its path in capitals joined by `_`: grpc.port is GRPC_PORT. An environment variable
+// that is empty counts as not set, and so does a key in the file without a value.
+//
+// Load is deterministic: it reads the one file and the environment it is given and nothing else, and it reports every
+// problem it finds at once, each with the place to mend. It does not look at the machine: whether a port is free or a
+// folder can be written is for those who use it. A Config is a plain value; copies are safe to share once loaded.
+package config
+
+import "time"
+
+// Config is everything that can be set. The tags name a key and explain it; config.example.yaml is made from them.
+type Config struct {
+	GRPC        GRPC        `key:"grpc" doc:"The gRPC server that people and programs join rooms through."`
+	ChatService ChatService `key:"chat_service" doc:"The service that models answer through."`
+	Chat        Chat        `key:"chat" doc:"The Chat service alone, as parley chat serves it."`
+	Store       Store       `key:"store" doc:"Where the log of the rooms is kept."`
+	Fanout      Fanout      `key:"fanout" doc:"How what happens in a room reaches other processes."`
+	LLM         LLM         `key:"llm" doc:"The language models."`
+	Limits      Limits      `key:"limits" doc:"What one client may ask for."`
+	Room        Room        `key:"room" doc:"Rules of a room."`
+	Log         Log         `key:"log" doc:"What the process writes about itself, to standard error."`
+
+	origins map[string]origin // by key, of every value that is not a default
+}
+
+// GRPC is where the server of api.room.Room listens.
+type GRPC struct {
+	Host string `key:"host" doc:"Address to listen on; 0.0.0.0 is every interface."`
+	Port int    `key:"port" doc:"Port to listen on; 0 takes any free one."`
+}
+
+// ChatService is where models are reached.
+type ChatService struct {
+	Address string `key:"address" doc:"host:port of a parley chat; empty runs the models in this process."`
+}
+
+// Chat is where `parley chat` listens.
+type Chat struct {
+	Host string `key:"host" doc:"Address to listen on; 0.0.0.0 is every interface."`
+	Port int    `key:"port" doc:"Port to listen on; 0 takes any free one."`
+}
+
+// Store is the journal's driver and place.
+type Store struct {
+	Driver StoreDriver `key:"driver" doc:"embedded keeps it on this disk, memory forgets it at the end."`
+	Path   string      `key:"path" doc:"Folder of the embedded store, seen from the working folder."`
+}
+
+// Fanout is the bus between processes.
+type Fanout struct {
+	Driver FanoutDriver `key:"driver" doc:"local serves one process."`
+}
+
+// LLM is the provider of models and what one answer may cost.
+type LLM struct {
+	Provider      LLMProvider   `key:"provider" doc:"scripted is a demo that needs no key; the others speak OpenAI's protocol."`
+	Model         string        `key:"model" doc:"Model for those in a room that name none, as the provider calls it."`
+	APIKey        Secret        `key:"api_key" doc:"The provider's key. Better set in the environment than in a file."`
+	BaseURL       string        `key:"base_url" doc:"Where the provider is, up to and with /v1; empty is the provider's own address."`
+	Script        string        `key:"script" doc:"YAML file the scripted provider answers from; empty is the built-in one."`
+	Timeout       time.Duration `key:"timeout" doc:"A model that is silent for so long has failed."`
+	MaxTokens     int           `key:"max_tokens" doc:"Most tokens of one answer; 0 leaves it to the provider."`
+	ContextTokens int           `key:"context_tokens" doc:"Most tokens of a room that a model is shown; the oldest messages go first."`
+}
+
+// Limits protect the server from its clients.
+type Limits struct {
+	MessageBytes int           `key:"message_bytes" doc:"Longest message, in bytes of UTF-8."`
+	SlowAfter    time.Duration `key:"slow_after" doc:"A client that takes nothing for so long is cut off; it may resume."`
+}
+
+// Room is what holds in every room.
+type Room struct {
+	MaxDepth int `key:"max_depth" doc:"How many times in a row models may ask one another; 0 forbids it."`
+}
+
+// Log is the process's own log.
+type Log struct {
+	Level  LogLevel  `key:"level" doc:"The least important lines to write."`
+	Format LogFormat `key:"format" doc:"text for people, json for machines."`
+}
+
+// Default returns the configuration of a process that nobody configured.
+func Default() Config {
+	return Config{
+		GRPC:   GRPC{Host: "127.0.0.1", Port: 50052},
+		Chat:   Chat{Host: "127.0.0.1", Port: 50051},
+		Store:  Store{Driver: StoreEmbedded, Path: "data"},
+		Fanout: Fanout{Driver: FanoutLocal},
+		LLM:    LLM{Provider: LLMScripted, Timeout: time.Minute, ContextTokens: 8000},
+		Limits: Limits{MessageBytes: 32 << 10, SlowAfter: 10 * time.Second},
+		Room:   Room{MaxDepth: 4},
+		Log:    Log{Level: LogInfo, Format: LogText},
+	}
+}
