@@ -79,7 +79,7 @@ func setDefault[T comparable](field *T, value T) {
 // A Hub runs rooms. Its methods may be called from any goroutine at any time.
 type Hub struct {
 	cfg    Config
-	ctx    context.Context // ends, with a cause, when the hub closes
+	ctx    context.Context //nolint:containedctx // the hub's own life: it ends, with a cause, when the hub closes
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // actors, jobs, the receiver and the janitor
 	node   string         // random: begins the causes of unkeyed commands

@@ -11,7 +11,7 @@ import (
 )
 
 // peopled is a room with somebody of each kind: ada the admin, bob a member, eve a viewer, lea who left, the model
-// claude with the running reply 11, and the model gpt.
+// claude with the running reply 10, and the model gpt.
 func peopled(t failer) *world {
 	w := newWorld(t, smallRules())
 	ada, lea := PersonIdentity("ada"), PersonIdentity("lea")
@@ -21,12 +21,11 @@ func peopled(t failer) *world {
 	w.must(PersonIdentity("eve"), Join{Name: "Eve", Role: Viewer})
 	w.must(lea, Join{Name: "Lea"})
 	w.must(lea, Leave{})
-	w.must(ada, SetRole{Person: "bob", Role: Member})
 	w.must(ada, PostMessage{Text: "@claude hello"})
 	return w
 }
 
-// May says who may do what, in the order admin, member, viewer, left, stranger, the model that speaks, another model,
+// may says who may do what, in the order admin, member, viewer, left, stranger, the model that speaks, another model,
 // the server, nobody.
 var may = []struct {
 	command Command
@@ -149,7 +148,7 @@ func TestLimits(t *testing.T) {
 	w := peopled(t)
 	bob := PersonIdentity("bob")
 	for i := 3; i <= maxModels; i++ {
-		w.must(bob, AddModel{Model{Name: "Max"[:1] + fmt.Sprint(i)}})
+		w.must(bob, AddModel{Model{Name: fmt.Sprint("Max", i)}})
 	}
 	if _, err := w.do(Meta{By: bob}, AddModel{Model{Name: "one more"}}); CodeOf(err) != CodeConflict {
 		t.Error("too many models:", err)

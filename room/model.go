@@ -210,7 +210,7 @@ func (s *State) removeModel(m Meta, c RemoveModel) ([]Event, error) {
 		return nil, err
 	}
 	events := s.interruptAll(m, c.ID)
-	return append(events, ModelRemoved{c.ID}), nil
+	return append(events, ModelRemoved(c)), nil
 }
 
 // applyModel puts the model in its place. The slice is copied: a View may hold the old one.
@@ -226,7 +226,7 @@ func (s *State) applyModel(m Model) {
 }
 
 func (s *State) applyModelRemoved(id ModelID) {
-	models := make([]Model, 0, len(s.info.Models))
+	var models []Model // nil when it is empty, as it is when it is read from the log
 	for _, m := range s.info.Models {
 		if m.ID != id {
 			models = append(models, m)

@@ -13,35 +13,34 @@ import (
 	roompb "parley/proto/gen/api/room"
 )
 
-// The enums, both ways. What a client leaves unspecified is the zero value here.
+// The enums. What a client leaves unspecified, or a newer client says, is the zero value here.
 var (
-	roleToWire = map[room.Role]roompb.Role{
+	roles = map[room.Role]roompb.Role{
 		room.Admin: roompb.Role_ADMIN, room.Member: roompb.Role_MEMBER, room.Viewer: roompb.Role_VIEWER,
 	}
-	styleToWire = map[room.Style]roompb.ChatStyle{
+	styles = map[room.Style]roompb.ChatStyle{
 		room.Conversational: roompb.ChatStyle_CHAT_STYLE_CONVERSATIONAL,
 		room.Detailed:       roompb.ChatStyle_CHAT_STYLE_DETAILED,
 		room.Bullet:         roompb.ChatStyle_CHAT_STYLE_BULLET,
 	}
-	visibilityToWire = map[room.Visibility]roompb.RoomVisibility{
+	visibilities = map[room.Visibility]roompb.RoomVisibility{
 		room.Public: roompb.RoomVisibility_ROOM_VISIBILITY_PUBLIC, room.Private: roompb.RoomVisibility_ROOM_VISIBILITY_PRIVATE,
 	}
-	endToWire = map[room.End]roompb.MessageEnd{
+	ends = map[room.End]roompb.MessageEnd{
 		room.Complete:    roompb.MessageEnd_MESSAGE_END_COMPLETE,
 		room.Interrupted: roompb.MessageEnd_MESSAGE_END_INTERRUPTED,
 		room.Failed:      roompb.MessageEnd_MESSAGE_END_FAILED,
 	}
-	roleFromWire       = invert(roleToWire)
-	styleFromWire      = invert(styleToWire)
-	visibilityFromWire = invert(visibilityToWire)
 )
 
-func invert[K, V comparable](m map[K]V) map[V]K {
-	inv := make(map[V]K, len(m))
-	for k, v := range m {
-		inv[v] = k
+// fromWire finds the value that stands for wire; the zero value if none does.
+func fromWire[K, V comparable](values map[K]V, wire V) (value K) {
+	for k, v := range values {
+		if v == wire {
+			return k
+		}
 	}
-	return inv
+	return value
 }
 
 func messageID(o room.Offset) string { return strconv.FormatUint(uint64(o), 10) }
@@ -64,14 +63,14 @@ type encoder struct{ demo func(model string) bool }
 func (c encoder) model(m room.Model) *roompb.LLMConfig {
 	return &roompb.LLMConfig{
 		Id: string(m.ID), Model: m.Model, Persona: m.Persona, DisplayName: m.Name, Title: m.Title,
-		ChatStyle: styleToWire[m.Style], Avatar: m.Avatar, Demo: c.demo(m.Model),
+		ChatStyle: styles[m.Style], Avatar: m.Avatar, Demo: c.demo(m.Model),
 	}
 }
 
 func modelFromWire(m *roompb.LLMConfig) room.Model {
 	return room.Model{
 		ID: room.ModelID(m.GetId()), Model: m.GetModel(), Persona: m.GetPersona(), Name: m.GetDisplayName(),
-		Title: m.GetTitle(), Style: styleFromWire[m.GetChatStyle()], Avatar: m.GetAvatar(),
+		Title: m.GetTitle(), Style: fromWire(styles, m.GetChatStyle()), Avatar: m.GetAvatar(),
 	}
 }
 
@@ -91,20 +90,20 @@ func (c encoder) info(id room.ID, i room.Info) *roompb.RoomInfo {
 	creator, _ := i.CreatedBy.Person()
 	return &roompb.RoomInfo{
 		RoomId: string(id), Name: i.Name, CreatedAt: timestamppb.New(i.CreatedAt), CreatedBy: string(creator),
-		Llms: models, Description: i.Description, Visibility: visibilityToWire[i.Visibility],
+		Llms: models, Description: i.Description, Visibility: visibilities[i.Visibility],
 	}
 }
 
 func (c encoder) person(p room.Person, online bool) *roompb.Participant {
 	return &roompb.Participant{
-		Id: string(p.ID), Name: p.Name, Role: roleToWire[p.Role], Type: roompb.ParticipantType_HUMAN,
+		Id: string(p.ID), Name: p.Name, Role: roles[p.Role], Type: roompb.ParticipantType_HUMAN,
 		Title: p.Title, IsOnline: online, Avatar: p.Avatar,
 	}
 }
 
 func (c encoder) message(m room.Message) *roompb.Message {
 	out := &roompb.Message{
-		MessageId: messageID(m.ID), SenderName: m.Name, Content: m.Text, Timestamp: timestamppb.New(m.At), End: endToWire[m.End],
+		MessageId: messageID(m.ID), SenderName: m.Name, Content: m.Text, Timestamp: timestamppb.New(m.At), End: ends[m.End],
 	}
 	if id, ok := m.By.Model(); ok {
 		out.SenderId, out.SenderType = string(id), roompb.ParticipantType_LLM

@@ -84,10 +84,10 @@ func command(msg *roompb.ClientMessage) (room.Command, error) {
 		text := p.UpdateRoomDescription.GetDescription()
 		return room.Describe{Description: &text}, nil
 	case *roompb.ClientMessage_SetVisibility:
-		v := visibilityFromWire[p.SetVisibility.GetVisibility()]
+		v := fromWire(visibilities, p.SetVisibility.GetVisibility())
 		return room.Describe{Visibility: &v}, nil
 	case *roompb.ClientMessage_SetRole:
-		return room.SetRole{Person: room.PersonID(p.SetRole.GetUserId()), Role: roleFromWire[p.SetRole.GetRole()]}, nil
+		return room.SetRole{Person: room.PersonID(p.SetRole.GetUserId()), Role: fromWire(roles, p.SetRole.GetRole())}, nil
 	case *roompb.ClientMessage_Leave:
 		return room.Leave{}, nil
 	}
@@ -99,7 +99,7 @@ func updateModel(u *roompb.UpdateLLM) room.UpdateModel {
 		ID: room.ModelID(u.GetLlmId()), Model: u.Model, Persona: u.Persona, Name: u.DisplayName, Title: u.Title, Avatar: u.Avatar,
 	}
 	if u.ChatStyle != nil {
-		style := styleFromWire[u.GetChatStyle()]
+		style := fromWire(styles, u.GetChatStyle())
 		c.Style = &style
 	}
 	return c
@@ -116,7 +116,7 @@ func (ses *session) join(ctx context.Context, j *roompb.JoinRoom, clientID strin
 	if err != nil {
 		return err
 	}
-	wish := room.Join{Name: j.GetDisplayName(), Title: j.GetTitle(), Avatar: j.GetAvatar(), Role: roleFromWire[j.GetRole()]}
+	wish := room.Join{Name: j.GetDisplayName(), Title: j.GetTitle(), Avatar: j.GetAvatar(), Role: fromWire(roles, j.GetRole())}
 	if _, err := h.Do(ctx, id, room.Meta{By: room.PersonIdentity(person)}, wish); err != nil {
 		leave()
 		return err

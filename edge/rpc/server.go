@@ -60,7 +60,7 @@ type Server struct {
 	encode encoder
 	grpc   *grpc.Server
 	health *health.Server
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the server's own life: Close ends it
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // senders and receivers of the streams
 	tick   atomic.Int64   // counts slices of SlowAfter, from 1
@@ -95,10 +95,9 @@ func options(cfg Config) []grpc.ServerOption {
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxRecvMsgSize(max(1<<20, 4*cfg.MessageBytes)),
 		grpc.MaxConcurrentStreams(10_000),
-		// Most connections are idle most of the time: small buffers, shared between them.
+		// Most connections are idle most of the time: small buffers (those for writing are shared anyway).
 		grpc.ReadBufferSize(1 << 10),
 		grpc.WriteBufferSize(4 << 10),
-		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 45 * time.Second, Timeout: 15 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}

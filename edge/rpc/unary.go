@@ -33,7 +33,7 @@ func (s *Server) CreateRoom(ctx context.Context, in *roompb.CreateRoomRequest) (
 	id := hub.NewRoomID()
 	_, err := s.cfg.Hub.Do(ctx, id, room.Meta{By: by}, room.Create{
 		Epoch: hub.NewEpoch(), Name: in.GetName(), Description: in.GetDescription(),
-		Visibility: visibilityFromWire[in.GetVisibility()], Models: modelsFromWire(in.GetLlms()),
+		Visibility: fromWire(visibilities, in.GetVisibility()), Models: modelsFromWire(in.GetLlms()),
 	})
 	if err != nil {
 		return nil, statusOf(err)

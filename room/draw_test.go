@@ -1,0 +1,151 @@
+package room
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// What random tests draw: few people and models, so that they meet, and texts that have been trouble somewhere.
+
+func anyActor() *rapid.Generator[Identity] {
+	return rapid.SampledFrom([]Identity{
+		PersonIdentity("ada"), PersonIdentity("ada"), PersonIdentity("bob"), PersonIdentity("eve"), PersonIdentity("zoe"),
+		ModelIdentity("claude"), ModelIdentity("claude"), ModelIdentity("gpt-4"), ModelIdentity("max"), System,
+		"", "person/", "person/no id", "model/", "someone", "\xff",
+	})
+}
+
+// anyText is a few fragments.
+func anyText() *rapid.Generator[string] {
+	fragment := rapid.SampledFrom([]string{
+		"hello", " ", "@claude", "@Claude", "@gpt_4", "@GPT 4", "@gpt-4", "@max", "@all", "@everyone", "@", "you@claude.ai",
+		"claude", "\n", "\x00", "\xff", "\u2028", "<&>", `"\`, "克劳德", "@克劳德", "İ", "ſ", "é", "e\u0301", "👩🏽‍🚀", ".", "-", "_", "'s",
+		strings.Repeat("x", 79), "\ufffd",
+	})
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(fragment, 0, 4).Draw(t, "text"), "")
+	})
+}
+
+func anyModelID() *rapid.Generator[ModelID] {
+	return rapid.Custom(func(t *rapid.T) ModelID {
+		if rapid.IntRange(0, 5).Draw(t, "odd") == 0 {
+			return ModelID(anyText().Draw(t, "id"))
+		}
+		return rapid.SampledFrom([]ModelID{"claude", "gpt-4", "max", ""}).Draw(t, "id")
+	})
+}
+
+// anyOffset is mostly that of a running reply, if there is one.
+func anyOffset(s *State) *rapid.Generator[Offset] {
+	return rapid.Custom(func(t *rapid.T) Offset {
+		if running := s.Running(); len(running) > 0 && rapid.IntRange(0, 9).Draw(t, "running") > 0 {
+			return rapid.SampledFrom(running).Draw(t, "reply").Reply.ID
+		}
+		return Offset(rapid.Uint64Range(0, uint64(s.Head())+2).Draw(t, "offset"))
+	})
+}
+
+func anyModel() *rapid.Generator[Model] {
+	return rapid.Custom(func(t *rapid.T) Model {
+		return Model{
+			ID: anyModelID().Draw(t, "id"), Name: anyText().Draw(t, "name"), Persona: anyText().Draw(t, "persona"),
+			Style: rapid.SampledFrom([]Style{"", Bullet, "loud"}).Draw(t, "style"), Model: anyText().Draw(t, "model"),
+		}
+	})
+}
+
+func maybe[T any](t *rapid.T, g *rapid.Generator[T]) *T {
+	if rapid.Bool().Draw(t, "given") {
+		return new(g.Draw(t, "value"))
+	}
+	return nil
+}
+
+func anyCommand(s *State) *rapid.Generator[Command] {
+	return rapid.Custom(func(t *rapid.T) Command {
+		text, id := anyText().Draw(t, "text"), anyOffset(s).Draw(t, "id")
+		model := anyModelID().Draw(t, "model")
+		role := rapid.SampledFrom([]Role{Admin, Member, Viewer, "", "emperor"}).Draw(t, "role")
+		asked := rapid.SliceOfN(anyModelID(), 0, 2).Draw(t, "asked")
+		commands := []func() Command{
+			func() Command { return Create{Name: text, Models: []Model{{ID: model}}} },
+			func() Command {
+				return Describe{Description: maybe(t, anyText()), Visibility: maybe(t, rapid.SampledFrom([]Visibility{Public, Private, "secret"}))}
+			},
+			func() Command { return Join{Name: text, Title: anyText().Draw(t, "title"), Role: role} },
+			func() Command { return Join{Name: "Somebody", Role: role} },
+			func() Command { return Leave{} },
+			func() Command {
+				return SetRole{rapid.SampledFrom([]PersonID{"ada", "bob", "eve", "zoe", "nobody"}).Draw(t, "person"), role}
+			},
+			func() Command { return AddModel{anyModel().Draw(t, "new")} },
+			func() Command { return UpdateModel{ID: model, Name: maybe(t, anyText()), Persona: maybe(t, anyText())} },
+			func() Command { return RemoveModel{model} },
+			func() Command { return PostMessage{Text: text, ReplyTo: id} },
+			func() Command { return PostMessage{Text: "@all " + text, Hints: []string{text, string(model)}} },
+			func() Command { return InterruptReply{Model: model, Reply: id} },
+			func() Command { return InterruptReply{Model: model} },
+			func() Command { return CompleteReply{Reply: id, Text: text, Mentions: asked, Served: text} },
+			func() Command { return CompleteReply{Reply: id, Text: "@max " + text, Input: 7} },
+			func() Command { return FailReply{Reply: id, Text: text, Reason: text} },
+			func() Command { return DeclineReply{Reply: id, Reason: text} },
+			func() Command { return ResumeReply{id} },
+			func() Command { return Tick{} },
+		}
+		return rapid.SampledFrom(commands).Draw(t, "which")()
+	})
+}
+
+// anyEvent is an event as another version may have written it.
+func anyEvent() *rapid.Generator[Event] {
+	names, _ := filledEvents()
+	return rapid.Custom(func(t *rapid.T) Event {
+		kind := rapid.SampledFrom(names).Draw(t, "kind")
+		if rapid.IntRange(0, 15).Draw(t, "unknown") == 0 {
+			return Unknown{Kind: "later_" + kind, Data: json.RawMessage(`{"name":"x"}`)}
+		}
+		v := reflect.New(kinds[kind]).Elem()
+		drawInto(t, v)
+		return v.Interface().(Event)
+	})
+}
+
+// drawInto fills v with what the log can hold.
+func drawInto(t *rapid.T, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		if v.Type() == reflect.TypeFor[ModelID]() {
+			v.SetString(valid(string(anyModelID().Draw(t, "id"))))
+			return
+		}
+		v.SetString(valid(anyText().Draw(t, "text")))
+	case reflect.Int:
+		v.SetInt(int64(rapid.IntRange(-1, 1<<40).Draw(t, "int")))
+	case reflect.Uint64:
+		v.SetUint(rapid.OneOf(rapid.Uint64Range(0, 40), rapid.Uint64()).Draw(t, "uint"))
+	case reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, "bool"))
+	case reflect.Slice:
+		if n := rapid.IntRange(0, 2).Draw(t, "len"); n > 0 {
+			v.Set(reflect.MakeSlice(v.Type(), n, n))
+		}
+		for i := range v.Len() {
+			drawInto(t, v.Index(i))
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(morning.Add(time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "time")))))
+			return
+		}
+		for i := range v.NumField() {
+			drawInto(t, v.Field(i))
+		}
+	default:
+		t.Fatalf("cannot draw %s", v.Type())
+	}
+}
