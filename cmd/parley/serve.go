@@ -62,30 +62,37 @@ type server struct {
 	closers []func()
 }
 
-func newServer(cfg config.Config, log *slog.Logger) (s *server, err error) {
-	s = &server{cfg: cfg, log: log}
-	defer func() {
-		if err != nil {
+func newServer(cfg config.Config, log *slog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log}
+	for _, open := range []func() error{s.openPort, s.openStore, s.openHub, s.openEdge} {
+		if err := open(); err != nil {
 			s.close()
+			return nil, err
 		}
-	}()
-	if err = s.openStore(); err != nil {
-		return nil, err
-	}
-	if err = s.openHub(); err != nil {
-		return nil, err
-	}
-	s.edge, err = rpc.New(rpc.Config{
-		Hub: s.hub, Log: log, Demo: s.demo(), MessageBytes: cfg.Limits.MessageBytes, SlowAfter: cfg.Limits.SlowAfter,
-	})
-	if err != nil {
-		return nil, err
-	}
-	addr := net.JoinHostPort(cfg.GRPC.Host, strconv.Itoa(cfg.GRPC.Port))
-	if s.listen, err = net.Listen("tcp", addr); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w; is another parley running? Set GRPC_PORT to another port", addr, err)
 	}
 	return s, nil
+}
+
+// openPort comes first: a second server on the same port must not touch the store.
+func (s *server) openPort() (err error) {
+	addr := net.JoinHostPort(s.cfg.GRPC.Host, strconv.Itoa(s.cfg.GRPC.Port))
+	if s.listen, err = net.Listen("tcp", addr); err != nil {
+		return fmt.Errorf("%w: is another parley running there? GRPC_PORT=%d takes another port, GRPC_PORT=0 any free one", err, s.cfg.GRPC.Port+1)
+	}
+	s.onClose("port", func() error {
+		if err := s.listen.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (s *server) openEdge() (err error) {
+	s.edge, err = rpc.New(rpc.Config{
+		Hub: s.hub, Log: s.log, Demo: s.demo(), MessageBytes: s.cfg.Limits.MessageBytes, SlowAfter: s.cfg.Limits.SlowAfter,
+	})
+	return err
 }
 
 func (s *server) openStore() (err error) {
