@@ -104,20 +104,21 @@ func (s *State) mentioned(c PostMessage) []ModelID {
 	if len(c.Hints) == 0 {
 		return asked
 	}
-	return s.union(asked, hinted(c.Hints, s.info.Models))
+	hints := hinted(c.Hints, s.info.Models)
+	return s.pick(func(id ModelID) bool { return slices.Contains(asked, id) || slices.Contains(hints, id) })
 }
 
-// union lists the models that are in a or b, in the order of the room's list.
-func (s *State) union(a, b []ModelID) (ids []ModelID) {
+// pick lists the models that are wanted, in the order of the room's list.
+func (s *State) pick(wanted func(ModelID) bool) (ids []ModelID) {
 	for _, m := range s.info.Models {
-		if slices.Contains(a, m.ID) || slices.Contains(b, m.ID) {
+		if wanted(m.ID) {
 			ids = append(ids, m.ID)
 		}
 	}
 	return ids
 }
 
-// A message remembered, and who may see it.
+// remembered is a message and who may see it.
 type remembered struct {
 	Message
 	to []Identity
@@ -129,7 +130,7 @@ func (s *State) applyMessage(e *Entry) {
 		return
 	}
 	if len(s.messages) >= 2*s.rules.Window {
-		s.messages = append([]remembered(nil), s.messages[len(s.messages)-s.rules.Window:]...)
+		s.messages = slices.Delete(s.messages, 0, len(s.messages)-s.rules.Window)
 	}
 	s.messages = append(s.messages, remembered{m, e.To})
 }

@@ -207,6 +207,7 @@ func plain(s string) int {
 // escaped reads the rest of a string that began with begin.
 func (s *scanner) escaped(begin string) string {
 	var b strings.Builder
+	b.Grow(len(begin) + len(s.rest))
 	b.WriteString(begin)
 	for !s.has('"') {
 		if s.take('\\'); s.bad {

@@ -204,8 +204,10 @@ func (s *State) askedBy(r *running, c CompleteReply) []ModelID {
 	if r.depth >= s.rules.MaxDepth {
 		return nil
 	}
-	asked := s.union(Mentions(c.Text, s.info.Models, false), c.Mentions)
-	return slices.DeleteFunc(asked, func(id ModelID) bool { return id == r.ref.Model })
+	named := Mentions(c.Text, s.info.Models, false)
+	return s.pick(func(id ModelID) bool {
+		return id != r.ref.Model && (slices.Contains(named, id) || slices.Contains(c.Mentions, id))
+	})
 }
 
 func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
