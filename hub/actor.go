@@ -15,7 +15,8 @@ import (
 // Limits of one batch: what one append may carry.
 const (
 	maxBatchEntries = 512
-	maxConflicts    = 16 // appends in a row that somebody else won, before the callers are told to try again
+	maxBatchText    = 256 << 10 // bytes of text after which a batch takes no further command
+	maxConflicts    = 16        // appends in a row that somebody else won, before the callers are told to try again
 )
 
 // An actor is one open room. run owns everything below the line; others reach it through the mailbox.
@@ -346,6 +347,7 @@ type batch struct {
 	answers []answer
 	rs      []request
 	taken   int
+	text    int // bytes
 	joined  []room.PersonID
 	left    []room.PersonID
 }
@@ -363,7 +365,7 @@ func (a *actor) decide(rs []request) *batch {
 	b := &batch{rs: rs, answers: make([]answer, 0, len(rs))}
 	now := a.hub.cfg.Clock.Now().UTC()
 	for _, r := range rs {
-		if r.command == nil || len(b.entries) >= maxBatchEntries {
+		if r.command == nil || len(b.entries) >= maxBatchEntries || b.text >= maxBatchText {
 			break
 		}
 		r.meta.At = now
@@ -394,9 +396,19 @@ func (a *actor) decideOne(b *batch, r request) answer {
 	return answer{result: Result{Offset: first, Entries: len(events)}}
 }
 
-// note remembers whose membership the event changes.
+// note remembers whose membership the event changes, and how much text it carries.
 func (b *batch) note(event room.Event) {
 	switch v := event.(type) {
+	case room.MessagePosted:
+		b.text += len(v.Text)
+	case room.ReplyCompleted:
+		b.text += len(v.Text)
+	case room.ReplyInterrupted:
+		b.text += len(v.Text)
+	case room.ReplyFailed:
+		b.text += len(v.Text)
+	case room.RoomDescribed, room.ModelAdded, room.ModelUpdated:
+		b.text += maxBatchText / 8 // personas
 	case room.PersonJoined:
 		b.joined = append(b.joined, v.Person.ID)
 	case room.PersonLeft:

@@ -81,6 +81,9 @@ func (s *State) post(m Meta, c PostMessage) ([]Event, error) {
 		return nil, invalid("reply_to %d: there is no such message yet", c.ReplyTo)
 	}
 	asked := s.mentioned(c)
+	if len(asked) > s.spare() {
+		return nil, refuse(CodeBusy, "%d replies are under way, and at most %d may be: interrupt one, or wait", len(s.replies), s.rules.MaxReplies)
+	}
 	events := []Event{MessagePosted{Name: p.Name, Text: c.Text, ReplyTo: c.ReplyTo, Mentions: asked}}
 	return append(events, s.request(m, asked, s.head+1, 0)...), nil
 }

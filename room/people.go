@@ -48,8 +48,9 @@ func (PersonJoined) event()  {}
 func (PersonChanged) event() {}
 func (PersonLeft) event()    {}
 
-// Join makes the person who issues it a member, or changes the name, title and avatar of one. Role is a wish: who
-// created the room is its admin, Viewer is granted, everybody else becomes a Member; a known person's role stays.
+// Join makes the person who issues it a member, or changes the name, title and avatar of one; what is empty stays as
+// it is. Role is a wish: who created the room is its admin, Viewer is granted, everybody else becomes a Member; a known
+// person's role stays.
 type Join struct {
 	Name   string
 	Title  string
@@ -57,7 +58,8 @@ type Join struct {
 	Role   Role
 }
 
-// Leave ends the membership of the person who issues it.
+// Leave ends the membership of the person who issues it. When the last admin leaves, the member who has been there
+// longest becomes one, or the viewer if there is no member.
 type Leave struct{}
 
 // SetRole gives a member another role. Only an admin may, and the last admin stays one.
@@ -82,22 +84,29 @@ func (s *State) join(m Meta, c Join) ([]Event, error) {
 		return nil, err
 	}
 	p := Person{ID: id, Name: strings.TrimSpace(c.Name), Title: c.Title, Avatar: c.Avatar}
-	if p.Name == "" {
-		p.Name = string(id)
-	}
 	old, known := s.people[id]
 	if !known {
+		p.Name = firstNonEmpty(p.Name, string(id))
 		p.Role = s.firstRole(id, c.Role)
 		return []Event{PersonJoined{p}}, nil
 	}
+	p.Name, p.Title, p.Avatar = firstNonEmpty(p.Name, old.Name), firstNonEmpty(p.Title, old.Title), firstNonEmpty(p.Avatar, old.Avatar)
 	p.Role = old.Role
 	switch {
 	case old.Left:
-		return []Event{PersonJoined{p}}, nil
+		return []Event{PersonJoined{s.returned(p)}}, nil
 	case *old != p:
 		return []Event{PersonChanged{p}}, nil
 	}
 	return nil, nil
+}
+
+// returned is somebody who left and comes back: who handed the room over does not take it back by that.
+func (s *State) returned(p Person) Person {
+	if p.Role == Admin && s.admins() > 0 {
+		p.Role = Member
+	}
+	return p
 }
 
 func checkPerson(c Join) error {
@@ -131,7 +140,28 @@ func (s *State) leave(m Meta) ([]Event, error) {
 	}
 	gone := *p
 	gone.Left = true
-	return []Event{PersonLeft{gone}}, nil
+	events := []Event{PersonLeft{gone}}
+	if heir := s.heir(p.ID); heir != nil && p.Role == Admin && s.admins() == 1 {
+		promoted := *heir
+		promoted.Role = Admin
+		events = append(events, PersonChanged{promoted})
+	}
+	return events, nil
+}
+
+// heir is who has the best claim to a room without admin.
+func (s *State) heir(gone PersonID) *Person {
+	var viewer *Person
+	for _, id := range s.order {
+		switch p := s.people[id]; {
+		case p.Left || id == gone:
+		case p.Role == Member:
+			return p
+		case viewer == nil:
+			viewer = p
+		}
+	}
+	return viewer
 }
 
 func (s *State) setRole(m Meta, c SetRole) ([]Event, error) {

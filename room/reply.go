@@ -141,6 +141,9 @@ type running struct {
 	to       []Identity // who may see it; empty means everyone
 }
 
+// spare is how many more replies may run now.
+func (s *State) spare() int { return max(0, s.rules.MaxReplies-len(s.replies)) }
+
 // request asks each model to answer the message trigger. The requests follow it in the log.
 func (s *State) request(m Meta, models []ModelID, trigger Offset, depth int) []Event {
 	var events []Event
@@ -205,9 +208,10 @@ func (s *State) askedBy(r *running, c CompleteReply) []ModelID {
 		return nil
 	}
 	named := Mentions(c.Text, s.info.Models, false)
-	return s.pick(func(id ModelID) bool {
+	asked := s.pick(func(id ModelID) bool {
 		return id != r.ref.Model && (slices.Contains(named, id) || slices.Contains(c.Mentions, id))
 	})
+	return asked[:min(len(asked), s.spare()+1)] // this reply makes room for one
 }
 
 func (s *State) fail(m Meta, c FailReply) ([]Event, error) {

@@ -69,7 +69,7 @@ func runFile(t *testing.T, file string, used map[string]bool) {
 
 // smallRules are limits that a scenario can reach.
 func smallRules() Rules {
-	return Rules{MessageBytes: 80, MaxDepth: 2, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3}
+	return Rules{MessageBytes: 80, MaxDepth: 2, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3}
 }
 
 // run does the lines of a transcript and returns the transcript as it is.

@@ -20,6 +20,7 @@ type Meta struct {
 type Rules struct {
 	MessageBytes  int           // most bytes of a person's message
 	MaxDepth      int           // how many models may ask one another in a row
+	MaxReplies    int           // how many replies may run at once
 	ReplyTime     time.Duration // how long the room waits for a reply
 	ReplyAttempts int           // how often a reply is started, crashes included
 	Window        int           // messages kept in memory
@@ -28,7 +29,10 @@ type Rules struct {
 
 // DefaultRules are the limits of a room whose operator chose none.
 func DefaultRules() Rules {
-	return Rules{MessageBytes: 32 << 10, MaxDepth: 4, ReplyTime: 10 * time.Minute, ReplyAttempts: 3, Window: 200, Causes: 1024}
+	return Rules{
+		MessageBytes: 32 << 10, MaxDepth: 4, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 3,
+		Window: 200, Causes: 1024,
+	}
 }
 
 // Tick says that the time of Due has come.
