@@ -170,7 +170,7 @@ func TestLimits(t *testing.T) {
 
 // A room without limits to speak of, or a viewer who wants none or less, is no reason to panic.
 func TestZeroRules(t *testing.T) {
-	w := newWorld(t, Rules{MessageBytes: 100, MaxReplies: 1})
+	w := newWorld(t, Rules{MessageBytes: 100, MaxReplies: 5})
 	ada := PersonIdentity("ada")
 	w.must(ada, Create{Name: "Council", Models: []Model{{Name: "Claude"}}})
 	w.must(ada, Join{})
