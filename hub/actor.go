@@ -16,6 +16,7 @@ import (
 const (
 	maxBatchEntries = 512
 	maxBatchText    = 256 << 10 // bytes of text after which a batch takes no further command
+	keptInbox       = 256       // commands in a mailbox that is used again
 	maxConflicts    = 16        // appends in a row that somebody else won, before the callers are told to try again
 )
 
@@ -34,7 +35,9 @@ type actor struct {
 	wake  chan struct{}
 
 	// ----
+	spare  []request // the last inbox, for the one after the next
 	state  *room.State
+	epoch  string
 	hash   room.Hash // of the entry at the state's head
 	card   room.Card // as the store has it
 	jobs   map[string]*run
@@ -218,7 +221,7 @@ func (a *actor) open() error {
 
 // refold reads the whole log anew. What followers have not seen yet is shown to them.
 func (a *actor) refold() error {
-	a.state, a.hash = room.New(a.id, a.hub.cfg.Rules), room.Hash{}
+	a.state, a.epoch, a.hash = room.New(a.id, a.hub.cfg.Rules), "", room.Hash{}
 	if err := a.readOn(); err != nil {
 		return err
 	}
@@ -226,7 +229,13 @@ func (a *actor) refold() error {
 	return nil
 }
 
-func (a *actor) epoch() string { return a.state.Epoch() + "." + a.hub.cfg.Store.Epoch() }
+// show shows entries to the followers.
+func (a *actor) show(items []*Item) {
+	if a.epoch == "" && a.state.Head() > 0 {
+		a.epoch = a.state.Epoch() + "." + a.hub.cfg.Store.Epoch()
+	}
+	a.feed.publish(items, a.state, a.epoch)
+}
 
 // readOn applies the entries that follow the state's head.
 func (a *actor) readOn() error {
@@ -239,7 +248,7 @@ func (a *actor) readOn() error {
 		a.hash = e.Hash
 		fresh = appendNewest(fresh, &Item{Entry: &e}, a.hub.cfg.Ring)
 	}
-	a.feed.publish(fresh, a.state, a.epoch())
+	a.show(fresh)
 	return nil
 }
 
@@ -264,10 +273,14 @@ func (a *actor) catchUp() {
 func (a *actor) turn() error {
 	seam.Hit("hub.turn")
 	a.mu.Lock()
-	waiting := a.inbox
-	a.inbox = nil
+	taken := a.inbox
+	a.inbox = a.spare[:0]
 	a.mu.Unlock()
-	for len(waiting) > 0 {
+	defer clear(taken)
+	if a.spare = nil; cap(taken) <= keptInbox {
+		a.spare = taken
+	}
+	for waiting := taken; len(waiting) > 0; {
 		n, err := a.commit(waiting)
 		if err != nil {
 			a.refuse(waiting[n:], err)
@@ -428,16 +441,16 @@ func (a *actor) append(b *batch) error {
 	}
 	fresh := newItems(b.entries)
 	if seam.Planted("hub.publish.early") {
-		a.feed.publish(fresh, a.state, a.epoch())
+		a.show(fresh)
 	}
 	seam.Hit("hub.append.before")
-	if err := a.hub.cfg.Store.Append(context.WithoutCancel(a.hub.ctx), batch); err != nil {
+	if err := a.hub.cfg.Store.Append(a.hub.whole, batch); err != nil {
 		return err
 	}
 	seam.Hit("hub.append.after")
 	a.card = card
 	a.hash = b.entries[len(b.entries)-1].Hash
-	a.feed.publish(fresh, a.state, a.epoch())
+	a.show(fresh)
 	if bus := a.hub.cfg.Bus; bus != nil {
 		bus.Publish(fanout.Packet{Room: a.id, Head: a.state.Head()})
 	}

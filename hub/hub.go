@@ -80,6 +80,7 @@ func setDefault[T comparable](field *T, value T) {
 type Hub struct {
 	cfg    Config
 	ctx    context.Context //nolint:containedctx // the hub's own life: it ends, with a cause, when the hub closes
+	whole  context.Context //nolint:containedctx // never ends: an append that has begun is waited for
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // actors, jobs, the receiver and the janitor
 	node   string         // random: begins the causes of unkeyed commands
@@ -97,7 +98,7 @@ func New(cfg Config) (*Hub, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	h := &Hub{cfg: cfg, ctx: ctx, cancel: cancel, node: room.Unkeyed + rand.Text()[:10] + "-", rooms: make(map[room.ID]*actor)}
+	h := &Hub{cfg: cfg, ctx: ctx, whole: context.WithoutCancel(ctx), cancel: cancel, node: room.Unkeyed + rand.Text()[:10] + "-", rooms: make(map[room.ID]*actor)}
 	h.answers.New = func() any { return make(chan answer, 1) }
 	if cfg.Bus != nil {
 		h.wg.Go(h.receive)

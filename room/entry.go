@@ -32,14 +32,18 @@ func ModelIdentity(id ModelID) Identity { return Identity(modelPrefix + string(i
 
 // Person returns the user id, if the identity is a person's.
 func (i Identity) Person() (PersonID, bool) {
-	id, ok := strings.CutPrefix(string(i), personPrefix)
-	return PersonID(id), ok
+	if id, ok := strings.CutPrefix(string(i), personPrefix); ok {
+		return PersonID(id), true
+	}
+	return "", false
 }
 
 // Model returns the model's id, if the identity is a model's.
 func (i Identity) Model() (ModelID, bool) {
-	id, ok := strings.CutPrefix(string(i), modelPrefix)
-	return ModelID(id), ok
+	if id, ok := strings.CutPrefix(string(i), modelPrefix); ok {
+		return ModelID(id), true
+	}
+	return "", false
 }
 
 // An Entry is one fact of a room's log. It is the only envelope: in memory, on disk, and mapped on the wire.

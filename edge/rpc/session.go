@@ -131,7 +131,7 @@ func (ses *session) follow(ctx context.Context, from hub.Cursor, clientID string
 		if err != nil {
 			return err
 		}
-		if err := ses.show(it, viewer, clientID); err != nil {
+		if err := ses.show(ctx, it, viewer, clientID); err != nil {
 			return err
 		}
 	}
@@ -141,7 +141,7 @@ func (ses *session) follow(ctx context.Context, from hub.Cursor, clientID string
 // errLeft ends the stream of somebody who left the room.
 var errLeft = errors.New("left the room")
 
-func (ses *session) show(it *hub.Item, viewer room.Identity, clientID string) error {
+func (ses *session) show(ctx context.Context, it *hub.Item, viewer room.Identity, clientID string) error {
 	if e := ses.server.encode.opening(it); e != nil {
 		e.ClientId = clientID
 		return ses.send(newFrame(e))
@@ -156,6 +156,20 @@ func (ses *session) show(it *hub.Item, viewer room.Identity, clientID string) er
 	}
 	if it.Entry != nil && it.Entry.By == viewer {
 		if _, left := it.Entry.Event.(room.PersonLeft); left {
+			return ses.checkLeft(ctx)
+		}
+	}
+	return nil
+}
+
+// checkLeft ends the stream of somebody who is no member any more; after a resume, a leave may be an old story.
+func (ses *session) checkLeft(ctx context.Context) error {
+	v, err := ses.server.cfg.Hub.View(ctx, ses.room, room.PersonIdentity(ses.person), 0)
+	if err != nil {
+		return err
+	}
+	for _, p := range v.People {
+		if p.ID == ses.person && p.Left {
 			return errLeft
 		}
 	}
