@@ -72,8 +72,7 @@ type feed struct {
 	signals []stamped // by stamp; each key once
 	stamp   uint64
 	online  map[room.PersonID]int // open connections
-	changed chan struct{}         // closed and replaced when there is something new
-	waiting bool                  // somebody waits for changed
+	waiters []*follower           // level with everything above: to be woken when there is more
 	err     error                 // why the feed ended
 }
 
@@ -95,7 +94,7 @@ type stamped struct {
 const maxSignals = 256
 
 func newFeed(n int) *feed {
-	return &feed{ring: ring{most: n}, changed: make(chan struct{}), online: make(map[room.PersonID]int)}
+	return &feed{ring: ring{most: n}, online: make(map[room.PersonID]int)}
 }
 
 // publish shows entries to the followers. Those they have seen already, after a refold, are left out.
@@ -171,10 +170,11 @@ func (f *feed) find(id room.Offset) *spoken {
 
 // tell wakes everybody who waits. The lock is held.
 func (f *feed) tell() {
-	if f.waiting {
-		close(f.changed)
-		f.changed, f.waiting = make(chan struct{}), false
+	for _, w := range f.waiters {
+		w.wake()
 	}
+	clear(f.waiters)
+	f.waiters = f.waiters[:0]
 }
 
 // signal shows a signal to the followers.

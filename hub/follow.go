@@ -15,9 +15,9 @@ const (
 )
 
 // Follow yields what viewer may see of a room from a cursor on, as it happens: first a View if the cursor is zero or
-// cannot be resumed, else Resumed; then every entry that follows, each once and in order, with the signals in between. It ends
-// when ctx does, when the consumer leaves the loop, or with an error of code draining or unavailable, after which a
-// new Follow with the last cursor goes on.
+// cannot be resumed, else Resumed; then every entry that follows, each once and in order, with the signals in
+// between. It ends when ctx does, when the consumer leaves the loop, or with an error of code draining or unavailable,
+// after which a new Follow with the last cursor goes on.
 //
 // Nothing is queued: a slow consumer is served from the ring of recent entries and then from the store, and gets the
 // words of a running reply in larger pieces.
@@ -29,26 +29,33 @@ func (h *Hub) Follow(ctx context.Context, id room.ID, viewer room.Identity, from
 			return
 		}
 		defer h.release(a)
-		f := &follower{actor: a, viewer: viewer}
+		woken := make(chan struct{}, 1)
+		f := &follower{actor: a, viewer: viewer, wake: func() {
+			select {
+			case woken <- struct{}{}:
+			default:
+			}
+		}}
+		defer f.forget()
 		first, err := f.start(ctx, from)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		if yield(first, nil) {
-			f.loop(ctx, yield)
+			f.loop(ctx, woken, yield)
 		}
 	}
 }
 
-// A follower is how far one consumer has read.
+// A follower is how far one consumer has read. It belongs to whoever serves it; only wake may be called by others.
 type follower struct {
 	actor  *actor
 	viewer room.Identity
+	wake   func() // called once after take had nothing, when there is something
 	at     room.Offset
 	heard  []heard // of the running replies
 	stamp  uint64  // of the newest signal seen
-	items  []*Item // scratch, reused
 }
 
 // heard is how much of a running reply a follower has.
@@ -99,88 +106,119 @@ func (f *follower) place(first *Item, from Cursor) {
 	first.View = &view
 }
 
-func (f *follower) loop(ctx context.Context, yield func(*Item, error) bool) {
+func (f *follower) loop(ctx context.Context, woken <-chan struct{}, yield func(*Item, error) bool) {
+	var items []*Item
 	for {
-		seam.Hit("hub.follow.next")
-		items, behind, changed, err := f.next()
-		switch {
-		case err != nil:
+		var err error
+		if items, err = f.take(ctx, items[:0]); err != nil {
 			yield(nil, err)
 			return
-		case behind:
-			if !f.page(ctx, yield) {
+		}
+		for _, it := range items {
+			if !yield(it, nil) {
 				return
 			}
-			continue
-		case len(items) > 0:
-			for _, it := range items {
-				if !f.show(it, yield) {
-					return
-				}
-			}
+		}
+		if len(items) > 0 {
 			continue
 		}
 		select {
-		case <-changed:
+		case <-woken:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// take appends to dst what there is for the follower: entries, or else signals. If there is nothing it returns dst as
+// it is, and wake will be called.
+func (f *follower) take(ctx context.Context, dst []*Item) ([]*Item, error) {
+	for {
 		if ctx.Err() != nil {
-			yield(nil, context.Cause(ctx))
-			return
+			return nil, context.Cause(ctx)
+		}
+		seam.Hit("hub.follow.next")
+		items, what, err := f.next(dst)
+		if what == behind {
+			items, err = f.page(ctx, dst)
+		}
+		if err != nil || what == level {
+			return dst, err
+		}
+		if items = f.visible(items); len(items) > 0 {
+			return items, nil
 		}
 	}
 }
 
-// show yields an item, unless the viewer may not see it.
-func (f *follower) show(it *Item, yield func(*Item, error) bool) bool {
-	if it.Entry == nil {
-		return yield(it, nil)
+// visible moves the follower past the items and returns those that its viewer may see.
+func (f *follower) visible(items []*Item) []*Item {
+	shown := items[:0]
+	for _, it := range items {
+		if it.Entry != nil {
+			f.at = it.Entry.Offset
+		}
+		if it.Entry == nil || it.Entry.VisibleTo(f.viewer) {
+			shown = append(shown, it)
+		}
 	}
-	f.at = it.Entry.Offset
-	return !it.Entry.VisibleTo(f.viewer) || yield(it, nil)
+	return shown
 }
 
-// page yields entries from the store, up to where the ring begins.
-func (f *follower) page(ctx context.Context, yield func(*Item, error) bool) bool {
+// page appends entries from the store, up to where the ring begins.
+func (f *follower) page(ctx context.Context, dst []*Item) ([]*Item, error) {
 	seam.Hit("hub.follow.page")
-	n, epoch := 0, f.actor.feed.current()
+	epoch := f.actor.feed.current()
 	for e, err := range f.actor.hub.cfg.Store.Read(ctx, f.actor.id, f.at) {
 		if err != nil {
-			yield(nil, asRefusal(err))
-			return false
+			return dst, asRefusal(err)
 		}
-		if !f.actor.feed.shown(e.Offset) {
-			return true // in the store, but not acknowledged yet
+		if len(dst) >= pageItems || !f.actor.feed.shown(e.Offset) { // in the store, but not acknowledged yet
+			break
 		}
-		if !f.show(&Item{Entry: &e, Epoch: epoch}, yield) {
-			return false
-		}
-		if n++; n >= pageItems {
-			return true
-		}
+		dst = append(dst, &Item{Entry: &e, Epoch: epoch})
 	}
-	return true
+	return dst, nil
 }
 
-// next returns what there is for the follower: entries from the ring, or else signals. behind says that the ring
-// does not reach back far enough. changed is closed when there is more.
-func (f *follower) next() (items []*Item, behind bool, changed <-chan struct{}, err error) {
+// standing is where a follower stands.
+type standing int
+
+const (
+	ready  standing = iota // there is something for it
+	behind                 // what it needs next is no more in the ring
+	level                  // it has everything, and is woken when there is more
+)
+
+// next appends to dst what there is for the follower: entries from the ring, or else signals.
+func (f *follower) next(dst []*Item) ([]*Item, standing, error) {
 	feed := f.actor.feed
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
+	items := dst
 	switch {
 	case !feed.ring.covers(f.at, feed.head):
-		return nil, true, nil, nil
+		return dst, behind, nil
 	case f.at < feed.head:
-		f.items = f.lastWords(feed.ring.appendAfter(f.items[:0], f.at, pageItems))
+		items = f.lastWords(feed.ring.appendAfter(dst, f.at, pageItems))
 	default:
-		f.items = f.hear(f.items[:0])
+		items = f.hear(dst)
 	}
-	if len(f.items) == 0 && feed.err != nil {
-		return nil, false, nil, feed.err
+	switch {
+	case len(items) > len(dst):
+		return items, ready, nil
+	case feed.err != nil:
+		return dst, ready, feed.err
 	}
-	feed.waiting = feed.waiting || len(f.items) == 0
-	return f.items, false, feed.changed, nil
+	feed.waiters = append(feed.waiters, f)
+	return dst, level, nil
+}
+
+// forget takes the follower off the list of those to wake.
+func (f *follower) forget() {
+	feed := f.actor.feed
+	feed.mu.Lock()
+	defer feed.mu.Unlock()
+	feed.waiters = slices.DeleteFunc(feed.waiters, func(o *follower) bool { return o == f })
 }
 
 // lastWords puts before the end of a reply what the follower has not heard of it yet, unless it only now learns that

@@ -82,10 +82,12 @@ type Hub struct {
 	ctx    context.Context //nolint:containedctx // the hub's own life: it ends, with a cause, when the hub closes
 	whole  context.Context //nolint:containedctx // never ends: an append that has begun is waited for
 	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup // actors, jobs, the receiver and the janitor
+	wg     sync.WaitGroup // all goroutines
+	actors sync.WaitGroup // those of rooms: they have their followers' last items served
 	node   string         // random: begins the causes of unkeyed commands
 	serial atomic.Uint64
 
+	pool    *pool
 	answers sync.Pool // of the channels on which callers wait: most calls end well
 
 	mu    sync.Mutex
@@ -99,6 +101,7 @@ func New(cfg Config) (*Hub, error) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	h := &Hub{cfg: cfg, ctx: ctx, whole: context.WithoutCancel(ctx), cancel: cancel, node: room.Unkeyed + rand.Text()[:10] + "-", rooms: make(map[room.ID]*actor)}
+	h.pool = newPool(h)
 	h.answers.New = func() any { return make(chan answer, 1) }
 	if cfg.Bus != nil {
 		h.wg.Go(h.receive)
@@ -116,6 +119,8 @@ var errDraining = &room.Error{Code: room.CodeDraining, Text: "the server is shut
 // in the store, which stays open. Jobs that were stopped are resumed by the next hub on the store.
 func (h *Hub) Close() error {
 	h.cancel(errDraining)
+	h.actors.Wait()
+	h.pool.close()
 	h.wg.Wait()
 	return nil
 }
@@ -193,7 +198,7 @@ func (h *Hub) acquire(id room.ID) (*actor, error) {
 	if !ok {
 		a = newActor(h, id)
 		h.rooms[id] = a
-		h.wg.Go(a.run)
+		h.actors.Go(a.run)
 		if h.cfg.Bus != nil {
 			h.cfg.Bus.Subscribe(id)
 		}

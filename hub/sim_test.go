@@ -253,6 +253,8 @@ type simTail struct {
 	from    room.Offset            // of the view
 }
 
+func (t *simTail) identity() room.Identity { return room.PersonIdentity(room.PersonID(t.name)) }
+
 func (s *sim) tail(t *simTail, stop <-chan struct{}) {
 	for {
 		stay, last := time.Duration(s.roll(t.name+"/stay", int(400*time.Millisecond))+1), false
@@ -262,14 +264,11 @@ func (s *sim) tail(t *simTail, stop <-chan struct{}) {
 		default:
 		}
 		ctx, cancel := context.WithTimeout(s.t.Context(), stay)
-		for it, err := range s.hub(s.roll(t.name+"/node", s.nodesUp)).Follow(ctx, lobby, room.PersonIdentity(room.PersonID(t.name)), t.cursor) {
-			if err != nil {
-				break
-			}
-			s.see(t, it)
-			if s.roll(t.name+"/slow", 4) == 0 {
-				s.wait(t.name+"/read", 30*time.Millisecond)
-			}
+		h := s.hub(s.roll(t.name+"/node", s.nodesUp))
+		if s.roll(t.name+"/served", 2) == 0 {
+			s.serve(ctx, h, t)
+		} else {
+			s.follow(ctx, h, t)
 		}
 		cancel()
 		if last {
@@ -278,6 +277,68 @@ func (s *sim) tail(t *simTail, stop <-chan struct{}) {
 		s.wait(t.name+"/away", 50*time.Millisecond)
 	}
 }
+
+func (s *sim) follow(ctx context.Context, h *hub.Hub, t *simTail) {
+	for it, err := range h.Follow(ctx, lobby, t.identity(), t.cursor) {
+		if err != nil {
+			return
+		}
+		s.read(t, it)
+	}
+}
+
+func (s *sim) read(t *simTail, it *hub.Item) {
+	s.see(t, it)
+	if s.roll(t.name+"/slow", 4) == 0 {
+		s.wait(t.name+"/read", 30*time.Millisecond)
+	}
+}
+
+// serve is follow by a sink.
+func (s *sim) serve(ctx context.Context, h *hub.Hub, t *simTail) {
+	sink := &simSink{sim: s, tail: t, ended: make(chan struct{}), mu: make(simLock, 1)}
+	stop, err := h.Serve(ctx, lobby, t.identity(), t.cursor, sink)
+	if err != nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-sink.ended:
+	}
+	stop()
+	sink.mu.Lock() // a Take that is under way is waited for, and none comes after it
+	defer sink.mu.Unlock()
+	sink.closed = true
+}
+
+type simSink struct {
+	sim    *sim
+	tail   *simTail
+	ended  chan struct{}
+	once   sync.Once
+	mu     simLock
+	closed bool
+}
+
+// A simLock is a mutex whose wait lets virtual time pass.
+type simLock chan struct{}
+
+func (l simLock) Lock()   { l <- struct{}{} }
+func (l simLock) Unlock() { <-l }
+
+func (s *simSink) Take(items []*hub.Item) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the tail is elsewhere by now")
+	}
+	for _, it := range items {
+		s.sim.read(s.tail, it)
+	}
+	return nil
+}
+
+func (s *simSink) End(error) { s.once.Do(func() { close(s.ended) }) }
 
 // see takes note of an item, and checks what can be checked at once.
 func (s *sim) see(t *simTail, it *hub.Item) {

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -121,16 +120,16 @@ func (ses *session) join(ctx context.Context, j *roompb.JoinRoom, clientID strin
 		leave()
 		return err
 	}
-	ses.room, ses.person, ses.leave = id, person, leave
+	ses.room, ses.person = id, person
 	ses.name = firstNonEmpty(wish.Name, string(person))
 	from := hub.Cursor{Epoch: j.GetCursor().GetEpoch(), Offset: room.Offset(j.GetCursor().GetOffset())}
-	ses.server.wg.Go(func() {
-		err := ses.follow(ctx, from, clientID)
-		if errors.Is(err, errLeft) {
-			err = nil
-		}
-		ses.end(err)
-	})
+	viewer := room.PersonIdentity(person)
+	stop, err := h.Serve(ctx, id, viewer, from, &seat{session: ses, ctx: ctx, viewer: viewer, clientID: clientID})
+	if err != nil {
+		leave()
+		return err
+	}
+	ses.stop, ses.leave = stop, leave
 	return nil
 }
 

@@ -29,7 +29,8 @@ type session struct {
 	room   room.ID
 	person room.PersonID
 	name   string
-	leave  func()
+	stop   func() // ends the following
+	leave  func() // ends the presence
 }
 
 // RoomSession implements roompb.RoomServer.
@@ -78,6 +79,7 @@ func (ses *session) end(err error) {
 func (ses *session) receive(ctx context.Context) error {
 	defer func() {
 		if ses.leave != nil {
+			ses.stop()
 			ses.leave()
 		}
 	}()
@@ -124,52 +126,64 @@ func (ses *session) send(f *frame) error {
 	return err
 }
 
-// follow sends what happens in the room from a cursor on. What comes first acknowledges the join.
-func (ses *session) follow(ctx context.Context, from hub.Cursor, clientID string) error {
-	viewer := room.PersonIdentity(ses.person)
-	for it, err := range ses.server.cfg.Hub.Follow(ctx, ses.room, viewer, from) {
-		if err != nil {
-			return err
-		}
-		if err := ses.show(ctx, it, viewer, clientID); err != nil {
+// A seat is where a session sits once it has joined: it takes what happens in the room.
+type seat struct {
+	*session
+	ctx      context.Context //nolint:containedctx // the stream's
+	viewer   room.Identity
+	clientID string // of the join: what comes first acknowledges it
+}
+
+// Take implements hub.Sink.
+func (s *seat) Take(items []*hub.Item) error {
+	for _, it := range items {
+		if err := s.show(it); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// End implements hub.Sink.
+func (s *seat) End(err error) {
+	if errors.Is(err, errLeft) {
+		err = nil
+	}
+	s.end(err)
+}
+
 // errLeft ends the stream of somebody who left the room.
 var errLeft = errors.New("left the room")
 
-func (ses *session) show(ctx context.Context, it *hub.Item, viewer room.Identity, clientID string) error {
-	if e := ses.server.encode.opening(it); e != nil {
-		e.ClientId = clientID
-		return ses.send(newFrame(e))
+func (s *seat) show(it *hub.Item) error {
+	if e := s.server.encode.opening(it); e != nil {
+		e.ClientId = s.clientID
+		return s.send(newFrame(e))
 	}
-	if ownEcho(it, viewer) {
+	if ownEcho(it, s.viewer) {
 		return nil
 	}
-	for _, f := range it.Frames(hub.Proto, ses.server.encode.frames) {
-		if err := ses.send(f.(*frame)); err != nil {
+	for _, f := range it.Frames(hub.Proto, s.server.encode.frames) {
+		if err := s.send(f.(*frame)); err != nil {
 			return err
 		}
 	}
-	if it.Entry != nil && it.Entry.By == viewer {
+	if it.Entry != nil && it.Entry.By == s.viewer {
 		if _, left := it.Entry.Event.(room.PersonLeft); left {
-			return ses.checkLeft(ctx)
+			return s.checkLeft()
 		}
 	}
 	return nil
 }
 
 // checkLeft ends the stream of somebody who is no member any more; after a resume, a leave may be an old story.
-func (ses *session) checkLeft(ctx context.Context) error {
-	v, err := ses.server.cfg.Hub.View(ctx, ses.room, room.PersonIdentity(ses.person), 0)
+func (s *seat) checkLeft() error {
+	v, err := s.server.cfg.Hub.View(s.ctx, s.room, s.viewer, 0)
 	if err != nil {
 		return err
 	}
 	for _, p := range v.People {
-		if p.ID == ses.person && p.Left {
+		if p.ID == s.person && p.Left {
 			return errLeft
 		}
 	}
