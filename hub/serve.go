@@ -21,8 +21,8 @@ type Sink interface {
 }
 
 // Serve follows like Follow, but hands the items to a sink, by goroutines that all sinks share: a follower that is
-// level with its room costs no goroutine. It returns when the first item was taken. After stop, Take is not called any
-// more, except by a call that is under way; stop may be called several times.
+// level with its room costs no goroutine. After stop, Take is not called any more, except by a call that is under way;
+// stop may be called several times.
 func (h *Hub) Serve(ctx context.Context, id room.ID, viewer room.Identity, from Cursor, sink Sink) (stop func(), err error) {
 	a, err := h.acquire(id)
 	if err != nil {
@@ -30,11 +30,7 @@ func (h *Hub) Serve(ctx context.Context, id room.ID, viewer room.Identity, from 
 	}
 	s := &served{ctx: ctx, hub: h, sink: sink, follower: follower{actor: a, viewer: viewer}}
 	s.wake = func() { h.pool.push(s) }
-	first, err := s.start(ctx, from)
-	if err == nil {
-		err = sink.Take([]*Item{first})
-	}
-	if err != nil {
+	if s.first, err = s.start(ctx, from); err != nil {
 		h.release(a)
 		return nil, err
 	}
@@ -45,10 +41,11 @@ func (h *Hub) Serve(ctx context.Context, id room.ID, viewer room.Identity, from 
 // served is a follower with a sink.
 type served struct {
 	follower
-	ctx  context.Context //nolint:containedctx // of the call of Serve: the reading of pages ends with it
-	hub  *Hub
-	sink Sink
-	gone atomic.Bool
+	ctx   context.Context //nolint:containedctx // of the call of Serve: the reading of pages ends with it
+	hub   *Hub
+	sink  Sink
+	first *Item // what the follow begins with, until it was taken
+	gone  atomic.Bool
 }
 
 // stop lets go of the room. What a worker does meanwhile ends with the context or the sink.
@@ -68,7 +65,7 @@ func (s *served) serve(scratch []*Item) []*Item {
 		if s.gone.Load() {
 			return scratch
 		}
-		items, err := s.take(s.ctx, scratch[:0])
+		items, err := s.more(scratch[:0])
 		if err == nil && len(items) == 0 {
 			return scratch
 		}
@@ -84,6 +81,14 @@ func (s *served) serve(scratch []*Item) []*Item {
 	}
 	s.hub.pool.push(s)
 	return scratch
+}
+
+func (s *served) more(dst []*Item) ([]*Item, error) {
+	if s.first != nil {
+		dst, s.first = append(dst, s.first), nil
+		return dst, nil
+	}
+	return s.take(s.ctx, dst)
 }
 
 // A pool is the goroutines that serve sinks. There are about as many as processors; when all of them wait for slow

@@ -20,7 +20,6 @@ type session struct {
 	server *Server
 	stream grpc.ServerStream
 	ended  chan error // the first of why the stream ends
-	cancel context.CancelCauseFunc
 
 	sending sync.Mutex
 	busy    atomic.Int64 // the server's tick at which a send began; 0 while none is under way
@@ -35,14 +34,12 @@ type session struct {
 
 // RoomSession implements roompb.RoomServer.
 func (s *Server) RoomSession(stream grpc.BidiStreamingServer[roompb.ClientMessage, roompb.ServerEvent]) error {
-	ctx, cancel := context.WithCancelCause(stream.Context())
-	defer cancel(nil)
-	ses := &session{server: s, stream: stream, ended: make(chan error, 1), cancel: cancel}
+	ses := &session{server: s, stream: stream, ended: make(chan error, 1)}
 	if err := s.add(ses); err != nil {
 		return statusOf(err)
 	}
 	defer s.remove(ses)
-	s.wg.Go(func() { ses.end(ses.receive(ctx)) })
+	s.wg.Go(ses.receive)
 	select {
 	case err := <-ses.ended:
 		return statusOf(err)
@@ -76,24 +73,21 @@ func (ses *session) end(err error) {
 }
 
 // receive sees to the client's messages, one after the other, until it sends no more.
-func (ses *session) receive(ctx context.Context) error {
-	defer func() {
-		if ses.leave != nil {
-			ses.stop()
-			ses.leave()
-		}
-	}()
-	for {
+func (ses *session) receive() {
+	var err error
+	for err == nil {
 		in := new(inbound)
-		if err := ses.stream.RecvMsg(in); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
+		if err = ses.stream.RecvMsg(in); err == nil {
+			err = ses.handle(ses.stream.Context(), in)
 		}
-		if err := ses.handle(ctx, in); err != nil {
-			return err
-		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	ses.end(err)
+	if ses.leave != nil {
+		ses.stop()
+		ses.leave()
 	}
 }
 
