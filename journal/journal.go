@@ -20,13 +20,15 @@ import (
 
 // A Store keeps logs. All methods may be called from any goroutine at any time.
 type Store interface {
-	// Append writes a batch whole or not at all and returns when it is durable. ErrConflict means that the log does
+	// Append writes a batch whole or not at all and returns when it is durable. What cannot be a batch, or is larger
+	// than MaxRecord, is refused. ErrConflict means that the log does
 	// not end where the batch begins: somebody else wrote. After any other error the outcome is unknown until the
 	// log is read again.
 	Append(ctx context.Context, b Batch) error
 	// Read yields the entries of a room that follow after, in order, checking the hash chain as it goes. A room
 	// without entries yields nothing. A damaged log ends with a *DamageError that names the first entry which cannot
-	// be trusted. The entries that Append acknowledged before the call are all seen.
+	// be trusted. The entries that Append acknowledged before the call are all seen; of later ones, none that is not
+	// durable.
 	Read(ctx context.Context, id room.ID, after room.Offset) iter.Seq2[room.Entry, error]
 	// Cards yields the cards of rooms that match, newest room first (by Info.CreatedAt, then id).
 	Cards(ctx context.Context, q Query) iter.Seq2[room.Card, error]
@@ -43,16 +45,16 @@ type Batch struct {
 	After   room.Offset     // the offset the first entry follows; 0 begins the log
 	Prev    room.Hash       // the hash of the entry at After; zero at 0
 	Entries []room.Entry    // at After+1, After+2 ...; Append fills in their Hash
-	Card    *room.Card      // the room's card, if it changed
-	Joined  []room.PersonID // who became a member, for Query.Member
+	Card    *room.Card      // the room's card, if it changed; its CreatedAt never does
+	Joined  []room.PersonID // who became a member, for Query.Member; the room has a card by then
 	Left    []room.PersonID // who is none any more
 }
 
 // A Query selects cards.
 type Query struct {
 	Member room.PersonID // rooms this person is a member of; empty selects public rooms
-	Woken  time.Time     // if set, instead: every room whose Wake is set and not after this time
-	After  string        // go on after the card with this position, from an earlier page
+	Woken  time.Time     // if set, instead: every room whose Wake is set and not after this time, the earliest first
+	After  string        // go on after the card with this position, from an earlier page; not with Woken
 }
 
 // Position is where a card stands in the order of Cards, for Query.After.
