@@ -140,6 +140,12 @@ type RoomUpdated struct {
 	Room Room
 }
 
+// Present says who is online, all of them, after a resume: it makes up for the comings and goings that were missed.
+type Present struct {
+	Stamp
+	UserIDs []string
+}
+
 // Problem is an error that no command is waiting for: a model failed, a signal was refused.
 type Problem struct {
 	Stamp
@@ -156,8 +162,10 @@ type Unknown struct {
 func eventFrom(ev *roompb.ServerEvent) Event {
 	at := Stamp{Offset: ev.GetOffset(), At: timeFrom(ev.GetAt()), ClientID: ev.GetClientId()}
 	switch p := ev.GetPayload().(type) {
-	case *roompb.ServerEvent_Pong, *roompb.ServerEvent_Accepted:
+	case *roompb.ServerEvent_Pong, *roompb.ServerEvent_Accepted, *roompb.ServerEvent_Resumed:
 		return nil
+	case *roompb.ServerEvent_Present:
+		return Present{at, p.Present.GetUserIds()}
 	case *roompb.ServerEvent_MessageReceived:
 		return MessageReceived{at, messageFrom(p.MessageReceived.GetMessage())}
 	case *roompb.ServerEvent_UserJoined:

@@ -451,6 +451,7 @@ func (a *actor) append(b *batch) error {
 	a.card = card
 	a.hash = b.entries[len(b.entries)-1].Hash
 	a.show(fresh)
+	a.welcome(b.joined)
 	if bus := a.hub.cfg.Bus; bus != nil {
 		bus.Publish(fanout.Packet{Room: a.id, Head: a.state.Head()})
 	}

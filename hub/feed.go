@@ -10,10 +10,11 @@ import (
 	"parley/seam"
 )
 
-// An Item is what a follower gets next. Exactly one of View, Resumed, Entry and Signal is set.
+// An Item is what a follower gets next. Exactly one of View, Resumed, Present, Entry and Signal is set.
 type Item struct {
 	View    *View
-	Resumed *Resumed
+	Resumed bool            // the follow goes on at its cursor: the missed entries come next, and then who is Present
+	Present []room.PersonID // who is online, in alphabetical order; never nil where it is what the item tells
 	Entry   *room.Entry
 	Epoch   string // the log that Entry belongs to
 	Signal  room.Signal
@@ -48,11 +49,6 @@ type View struct {
 	Cursor Cursor
 	Online map[room.PersonID]bool
 	Reset  string // why a resume was answered with a view; empty if none was asked for
-}
-
-// Resumed begins a follow that goes on at its cursor: the missed entries come next.
-type Resumed struct {
-	Online map[room.PersonID]bool
 }
 
 // A Cursor is a place in a room's log. The zero Cursor is nowhere.
@@ -128,6 +124,14 @@ func (f *feed) hear(it *Item) {
 	if id, ended := endedReply(it.Entry.Event); ended {
 		it.ended = f.find(id)
 	}
+	if v, ok := it.Entry.Event.(room.PersonLeft); ok { // what was signalled before must not be heard after it
+		f.unsay(room.Presence{Person: v.Person}.Key(), room.Typing{Person: v.Person.ID}.Key())
+	}
+}
+
+// unsay drops the signals with these keys.
+func (f *feed) unsay(keys ...string) {
+	f.signals = slices.DeleteFunc(f.signals, func(s stamped) bool { return slices.Contains(keys, s.item.Signal.Key()) })
 }
 
 // listen keeps the list of what is said in step with the replies that run.
@@ -186,8 +190,7 @@ func (f *feed) signal(s room.Signal) {
 		return
 	}
 	f.stamp++
-	key := s.Key()
-	f.signals = slices.DeleteFunc(f.signals, func(o stamped) bool { return o.item.Signal.Key() == key })
+	f.unsay(s.Key())
 	if len(f.signals) >= maxSignals {
 		f.signals = slices.Delete(f.signals, 0, 1)
 	}
@@ -260,22 +263,18 @@ func (f *feed) view(v room.View) (shown View, heard []heard) {
 			v.Replies[i].Text = s.text.String()
 		}
 	}
-	return View{View: v, Cursor: Cursor{f.epoch, v.Offset}, Online: f.present()}, f.allHeard()
+	return View{View: v, Cursor: Cursor{f.epoch, v.Offset}, Online: f.present(v.People)}, f.allHeard()
 }
 
-// present lists who is online. The lock is held.
-func (f *feed) present() map[room.PersonID]bool {
+// present lists the members who have a connection. The lock is held.
+func (f *feed) present(people []room.Person) map[room.PersonID]bool {
 	online := make(map[room.PersonID]bool, len(f.online))
-	for id := range f.online {
-		online[id] = true
+	for _, p := range people {
+		if !p.Left && f.online[p.ID] > 0 {
+			online[p.ID] = true
+		}
 	}
 	return online
-}
-
-func (f *feed) resumed() *Resumed {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return &Resumed{Online: f.present()}
 }
 
 // end lets all followers go.

@@ -56,6 +56,8 @@ type follower struct {
 	at     room.Offset
 	heard  []heard // of the running replies
 	stamp  uint64  // of the newest signal seen
+
+	resumed bool // to be told who is present, once it is level
 }
 
 // heard is how much of a running reply a follower has.
@@ -97,7 +99,7 @@ func (f *follower) place(first *Item, from Cursor) {
 		reset = "the cursor is ahead of the room's log"
 	default:
 		f.at = from.Offset
-		first.Resumed = a.feed.resumed()
+		f.resumed, first.Resumed = true, true
 		return
 	}
 	view, known := a.feed.view(a.state.View(f.viewer, viewMessages))
@@ -167,12 +169,13 @@ func (f *follower) visible(items []*Item) []*Item {
 // page appends entries from the store, up to where the ring begins.
 func (f *follower) page(ctx context.Context, dst []*Item) ([]*Item, error) {
 	seam.Hit("hub.follow.page")
-	epoch := f.actor.feed.current()
+	feed := f.actor.feed
+	epoch := feed.current()
 	for e, err := range f.actor.hub.cfg.Store.Read(ctx, f.actor.id, f.at) {
 		if err != nil {
 			return dst, asRefusal(err)
 		}
-		if len(dst) >= pageItems || !f.actor.feed.shown(e.Offset) { // in the store, but not acknowledged yet
+		if len(dst) >= pageItems || !feed.shown(e.Offset) { // in the store, but not acknowledged yet
 			break
 		}
 		dst = append(dst, &Item{Entry: &e, Epoch: epoch})
@@ -200,6 +203,9 @@ func (f *follower) next(dst []*Item) ([]*Item, standing, error) {
 		return dst, behind, nil
 	case f.at < feed.head:
 		items = f.lastWords(feed.ring.appendAfter(dst, f.at, pageItems))
+	case f.resumed:
+		f.resumed = false
+		items = append(dst, &Item{Present: feed.everybody()})
 	default:
 		items = f.hear(dst)
 	}

@@ -142,7 +142,7 @@ func TestFollowersSeeEachEntryOnceAndInOrder(t *testing.T) {
 		behind := w.follow(tom, hub.Cursor{Epoch: view.Cursor.Epoch, Offset: 2})
 		synctest.Wait()
 		items := behind.end()
-		if items[0].Resumed == nil {
+		if !items[0].Resumed {
 			t.Errorf("a known cursor was not resumed: %+v", items[0])
 		}
 		wantOffsets(t, items, 3, view.Offset+100)
@@ -383,7 +383,7 @@ func TestPresenceIsToldOnceAndJoiningIsAFact(t *testing.T) {
 				got = append(got, fmt.Sprintf("%T", it.Entry.Event))
 			}
 		}
-		want := "[tomtrue tomfalse room.PersonJoined zoefalse]"
+		want := "[tomtrue tomfalse room.PersonJoined zoetrue zoefalse]"
 		if fmt.Sprint(got) != want {
 			t.Errorf("told %v, want %v", got, want)
 		}

@@ -2,12 +2,13 @@ package hub
 
 import (
 	"context"
+	"slices"
 
 	"parley/room"
 )
 
-// Enter counts a connection of a person to a room until leave is called. The first one is a signal to the others,
-// unless the person has yet to join: the join itself tells them.
+// Enter counts a connection of a person to a room until leave is called. The first one is a signal to the others; if
+// the person has yet to join, it comes right after the join.
 func (h *Hub) Enter(ctx context.Context, id room.ID, person room.PersonID) (leave func(), err error) {
 	a, err := h.acquire(id)
 	if err != nil {
@@ -30,6 +31,26 @@ func (a *actor) count(id room.PersonID, n int) {
 	if known && !p.Left && (before == 0 || after == 0) {
 		a.hub.Signal(a.id, room.Presence{Person: p, Online: after > 0})
 	}
+}
+
+// welcome tells that those who have just joined are there.
+func (a *actor) welcome(joined []room.PersonID) {
+	for _, id := range joined {
+		if n, _ := a.feed.count(id, 0); n > 0 {
+			p, _ := a.state.Person(id)
+			a.hub.Signal(a.id, room.Presence{Person: p, Online: true})
+		}
+	}
+}
+
+// everybody lists who has a connection. The lock is held.
+func (f *feed) everybody() []room.PersonID {
+	list := make([]room.PersonID, 0, len(f.online))
+	for id := range f.online {
+		list = append(list, id)
+	}
+	slices.Sort(list)
+	return list
 }
 
 func (f *feed) count(id room.PersonID, n int) (before, after int) {

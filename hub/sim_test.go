@@ -352,7 +352,7 @@ func (s *sim) see(t *simTail, it *hub.Item) {
 		for _, r := range it.View.Replies {
 			t.words[r.Ref.ID] = r.Text
 		}
-	case it.Resumed != nil:
+	case it.Resumed:
 		s.reach.hit("resumed")
 		if len(t.words) > 0 {
 			s.reach.hit("resumed in the middle of a reply")

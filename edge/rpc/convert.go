@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -122,13 +121,8 @@ func (c encoder) opening(it *hub.Item) *roompb.ServerEvent {
 	switch {
 	case it.View != nil:
 		return &roompb.ServerEvent{Payload: &roompb.ServerEvent_RoomState{RoomState: c.state(it.View)}}
-	case it.Resumed != nil:
-		out := &roompb.Resumed{}
-		for id := range it.Resumed.Online {
-			out.OnlineUserIds = append(out.OnlineUserIds, string(id))
-		}
-		slices.Sort(out.OnlineUserIds)
-		return &roompb.ServerEvent{Payload: &roompb.ServerEvent_Resumed{Resumed: out}}
+	case it.Resumed:
+		return &roompb.ServerEvent{Payload: &roompb.ServerEvent_Resumed{Resumed: &roompb.Resumed{}}}
 	}
 	return nil
 }

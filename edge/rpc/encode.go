@@ -17,9 +17,12 @@ const keyed = "c:"
 // frames encodes an entry or a signal for everybody who may see it. An entry that concerns no client has no frames.
 func (c encoder) frames(it *hub.Item) []any {
 	var events []*roompb.ServerEvent
-	if it.Entry != nil {
-		events = c.entry(it.Entry, it.Epoch)
-	} else {
+	switch {
+	case it.Entry != nil:
+		events = c.entry(it)
+	case it.Present != nil:
+		events = one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_Present{Present: present(it.Present)}})
+	default:
 		events = c.signal(it.Signal)
 	}
 	frames := make([]any, len(events))
@@ -29,20 +32,22 @@ func (c encoder) frames(it *hub.Item) []any {
 	return frames
 }
 
-func (c encoder) entry(e *room.Entry, epoch string) []*roompb.ServerEvent {
+func (c encoder) entry(it *hub.Item) []*roompb.ServerEvent {
+	e := it.Entry
 	events := c.events(e)
 	clientID, _ := strings.CutPrefix(e.Cause, keyed)
 	if clientID == e.Cause {
 		clientID = ""
 	}
 	for i, ev := range events {
-		ev.Offset, ev.Epoch, ev.At = uint64(e.Offset), epoch, timestamppb.New(e.At)
+		ev.Offset, ev.Epoch, ev.At = uint64(e.Offset), it.Epoch, timestamppb.New(e.At)
 		ev.More, ev.ClientId = i < len(events)-1, clientID
 	}
 	return events
 }
 
-// events lists what an entry is on the wire, without the envelope.
+// events lists what an entry is on the wire, without the envelope. Who is online is no fact: it is told apart, by a
+// signal.
 func (c encoder) events(e *room.Entry) []*roompb.ServerEvent {
 	switch v := e.Event.(type) {
 	case room.RoomCreated, room.Unknown:
@@ -50,9 +55,9 @@ func (c encoder) events(e *room.Entry) []*roompb.ServerEvent {
 	case room.RoomDescribed:
 		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_RoomUpdated{RoomUpdated: &roompb.RoomUpdated{Room: c.info(e.Room, v.Info)}}})
 	case room.PersonJoined:
-		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_UserJoined{UserJoined: &roompb.UserJoined{User: c.person(v.Person, true)}}})
+		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_UserJoined{UserJoined: &roompb.UserJoined{User: c.person(v.Person, false)}}})
 	case room.PersonChanged:
-		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_UserUpdated{UserUpdated: &roompb.UserUpdated{User: c.person(v.Person, true)}}})
+		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_UserUpdated{UserUpdated: &roompb.UserUpdated{User: c.person(v.Person, false)}}})
 	case room.PersonLeft:
 		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_UserLeft{UserLeft: &roompb.UserLeft{UserId: string(v.Person.ID), LeftRoom: true}}})
 	case room.ModelAdded:
@@ -123,6 +128,14 @@ func (c encoder) signal(s room.Signal) []*roompb.ServerEvent {
 		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_UserLeft{UserLeft: &roompb.UserLeft{UserId: string(v.Person.ID)}}})
 	}
 	return nil
+}
+
+func present(ids []room.PersonID) *roompb.Present {
+	p := &roompb.Present{UserIds: make([]string, len(ids))}
+	for i, id := range ids {
+		p.UserIds[i] = string(id)
+	}
+	return p
 }
 
 // ownEcho reports whether the item tells viewer of what only others need to be told: that it joined, came, went or

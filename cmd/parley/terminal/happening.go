@@ -77,6 +77,10 @@ func (s *story) applyRoom(ev client.Event) {
 		s.went(e)
 	case client.UserUpdated:
 		s.changed(e)
+	case client.Present:
+		for i, p := range s.people {
+			s.people[i].Online = slices.Contains(e.UserIDs, p.ID)
+		}
 	case client.ModelAdded:
 		s.setModel(e.Model)
 		s.tell(e.Stamp, modelLabel(e.Model)+" has a seat now")
@@ -95,12 +99,18 @@ func (s *story) applyRoom(ev client.Event) {
 }
 
 func (s *story) came(e client.UserJoined) {
+	known := s.person(e.Person.ID)
+	wasOnline := known != nil && known.Online
 	s.setPerson(e.Person)
-	if e.Offset != 0 {
+	switch {
+	case e.Offset != 0:
 		s.tell(e.Stamp, s.nameOf(e.Person.ID)+" joined")
-		return
+		s.arriving = e.Person.ID
+	case s.arriving == e.Person.ID: // told with the join
+		s.arriving = ""
+	case !wasOnline:
+		s.presence(e.Person.ID, " is here")
 	}
-	s.presence(e.Person.ID, " is here")
 }
 
 func (s *story) went(e client.UserLeft) {
@@ -129,6 +139,9 @@ func (s *story) changed(e client.UserUpdated) {
 	was := s.nameOf(e.Person.ID)
 	if before != nil && before.Role != e.Person.Role {
 		s.tell(e.Stamp, Line(e.Person.Name)+" is "+roleLabel(e.Person.Role)+" now")
+	}
+	if before != nil {
+		e.Person.Online = before.Online // an update does not tell
 	}
 	s.setPerson(e.Person)
 	if is := s.nameOf(e.Person.ID); is != was {

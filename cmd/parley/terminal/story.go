@@ -58,11 +58,12 @@ type story struct {
 	items   []*item // what is settled, oldest first
 	replies []*item // under way
 	outgoing
-	byID    map[string]*item
-	typing  []typist
-	arrived int            // counts the messages that came, for whoever does not look
-	colours map[string]int // of the speakers; numbers that a painter knows
-	failed  uint64         // offset of the entry that told of the last failure
+	byID     map[string]*item
+	typing   []typist
+	arriving string         // whose join was told last: that they are here is no news
+	arrived  int            // counts the messages that came, for whoever does not look
+	colours  map[string]int // of the speakers; numbers that a painter knows
+	failed   uint64         // offset of the entry that told of the last failure
 }
 
 // A typist is somebody who is writing.

@@ -2741,6 +2741,7 @@ type ServerEvent struct {
 	//	*ServerEvent_Accepted
 	//	*ServerEvent_UserUpdated
 	//	*ServerEvent_Resumed
+	//	*ServerEvent_Present
 	Payload isServerEvent_Payload `protobuf_oneof:"payload"`
 	// The entry of the room's log this event tells of; 0 on events that are not stored (typing, chunks, presence).
 	// Offsets grow; they may jump, since not every entry concerns every client.
@@ -2974,6 +2975,15 @@ func (x *ServerEvent) GetResumed() *Resumed {
 	return nil
 }
 
+func (x *ServerEvent) GetPresent() *Present {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_Present); ok {
+			return x.Present
+		}
+	}
+	return nil
+}
+
 func (x *ServerEvent) GetOffset() uint64 {
 	if x != nil {
 		return x.Offset
@@ -3093,6 +3103,10 @@ type ServerEvent_Resumed struct {
 	Resumed *Resumed `protobuf:"bytes,107,opt,name=resumed,proto3,oneof"`
 }
 
+type ServerEvent_Present struct {
+	Present *Present `protobuf:"bytes,108,opt,name=present,proto3,oneof"`
+}
+
 func (*ServerEvent_RoomState) isServerEvent_Payload() {}
 
 func (*ServerEvent_MessageReceived) isServerEvent_Payload() {}
@@ -3132,6 +3146,8 @@ func (*ServerEvent_Accepted) isServerEvent_Payload() {}
 func (*ServerEvent_UserUpdated) isServerEvent_Payload() {}
 
 func (*ServerEvent_Resumed) isServerEvent_Payload() {}
+
+func (*ServerEvent_Present) isServerEvent_Payload() {}
 
 type RoomState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3353,6 +3369,8 @@ func (x *MessageReceived) GetMessage() *Message {
 	return nil
 }
 
+// With an offset: somebody became a member. Without one: a member came online, `is_online` is set. Who joins for the
+// first time is told of both ways.
 type UserJoined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          *Participant           `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -4150,7 +4168,7 @@ func (x *Accepted) GetOffset() uint64 {
 	return 0
 }
 
-// Somebody's name, title, avatar or role changed.
+// Somebody's name, title, avatar or role changed. It does not say whether the person is online.
 type UserUpdated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          *Participant           `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
@@ -4195,12 +4213,10 @@ func (x *UserUpdated) GetUser() *Participant {
 	return nil
 }
 
-// Answers a join whose cursor could be resumed. The missed events follow; then, for each reply under way, one chunk
-// that starts at 0.
+// Answers a join whose cursor could be resumed. The missed events follow; then `present`; then, for each reply under way,
+// one chunk that starts at 0.
 type Resumed struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who is online now: presence is not stored, so it cannot be resumed.
-	OnlineUserIds []string `protobuf:"bytes,1,rep,name=online_user_ids,json=onlineUserIds,proto3" json:"online_user_ids,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4235,9 +4251,48 @@ func (*Resumed) Descriptor() ([]byte, []int) {
 	return file_api_room_room_proto_rawDescGZIP(), []int{54}
 }
 
-func (x *Resumed) GetOnlineUserIds() []string {
+// Who is online, all of them. Presence is not stored, so it cannot be resumed: this comes once the missed events have
+// been sent.
+type Present struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserIds       []string               `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Present) Reset() {
+	*x = Present{}
+	mi := &file_api_room_room_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Present) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Present) ProtoMessage() {}
+
+func (x *Present) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[55]
 	if x != nil {
-		return x.OnlineUserIds
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Present.ProtoReflect.Descriptor instead.
+func (*Present) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Present) GetUserIds() []string {
+	if x != nil {
+		return x.UserIds
 	}
 	return nil
 }
@@ -4454,7 +4509,8 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\rSetVisibility\x128\n" +
 	"\n" +
 	"visibility\x18\x01 \x01(\x0e2\x18.api.room.RoomVisibilityR\n" +
-	"visibility\"\xdd\t\n" +
+	"visibility\"\x8c\n" +
+	"\n" +
 	"\vServerEvent\x124\n" +
 	"\n" +
 	"room_state\x18\x01 \x01(\v2\x13.api.room.RoomStateH\x00R\troomState\x12F\n" +
@@ -4483,7 +4539,8 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\froom_updated\x18\x11 \x01(\v2\x15.api.room.RoomUpdatedH\x00R\vroomUpdated\x120\n" +
 	"\baccepted\x18i \x01(\v2\x12.api.room.AcceptedH\x00R\baccepted\x12:\n" +
 	"\fuser_updated\x18j \x01(\v2\x15.api.room.UserUpdatedH\x00R\vuserUpdated\x12-\n" +
-	"\aresumed\x18k \x01(\v2\x11.api.room.ResumedH\x00R\aresumed\x12\x16\n" +
+	"\aresumed\x18k \x01(\v2\x11.api.room.ResumedH\x00R\aresumed\x12-\n" +
+	"\apresent\x18l \x01(\v2\x11.api.room.PresentH\x00R\apresent\x12\x16\n" +
 	"\x06offset\x18d \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05epoch\x18e \x01(\tR\x05epoch\x12*\n" +
 	"\x02at\x18f \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -4564,9 +4621,10 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\bAccepted\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\"8\n" +
 	"\vUserUpdated\x12)\n" +
-	"\x04user\x18\x01 \x01(\v2\x15.api.room.ParticipantR\x04user\"1\n" +
-	"\aResumed\x12&\n" +
-	"\x0fonline_user_ids\x18\x01 \x03(\tR\ronlineUserIds*G\n" +
+	"\x04user\x18\x01 \x01(\v2\x15.api.room.ParticipantR\x04user\"\t\n" +
+	"\aResumed\"$\n" +
+	"\aPresent\x12\x19\n" +
+	"\buser_ids\x18\x01 \x03(\tR\auserIds*G\n" +
 	"\x0fParticipantType\x12 \n" +
 	"\x1cPARTICIPANT_TYPE_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05HUMAN\x10\x01\x12\a\n" +
@@ -4619,7 +4677,7 @@ func file_api_room_room_proto_rawDescGZIP() []byte {
 }
 
 var file_api_room_room_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_api_room_room_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_api_room_room_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_api_room_room_proto_goTypes = []any{
 	(ParticipantType)(0),          // 0: api.room.ParticipantType
 	(Role)(0),                     // 1: api.room.Role
@@ -4682,25 +4740,26 @@ var file_api_room_room_proto_goTypes = []any{
 	(*Accepted)(nil),              // 58: api.room.Accepted
 	(*UserUpdated)(nil),           // 59: api.room.UserUpdated
 	(*Resumed)(nil),               // 60: api.room.Resumed
-	(*timestamppb.Timestamp)(nil), // 61: google.protobuf.Timestamp
+	(*Present)(nil),               // 61: api.room.Present
+	(*timestamppb.Timestamp)(nil), // 62: google.protobuf.Timestamp
 }
 var file_api_room_room_proto_depIdxs = []int32{
 	3,  // 0: api.room.LLMConfig.chat_style:type_name -> api.room.ChatStyle
 	1,  // 1: api.room.Participant.role:type_name -> api.room.Role
 	0,  // 2: api.room.Participant.type:type_name -> api.room.ParticipantType
-	61, // 3: api.room.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
+	62, // 3: api.room.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
 	6,  // 4: api.room.RoomInfo.llms:type_name -> api.room.LLMConfig
 	4,  // 5: api.room.RoomInfo.visibility:type_name -> api.room.RoomVisibility
 	0,  // 6: api.room.Message.sender_type:type_name -> api.room.ParticipantType
-	61, // 7: api.room.Message.timestamp:type_name -> google.protobuf.Timestamp
+	62, // 7: api.room.Message.timestamp:type_name -> google.protobuf.Timestamp
 	5,  // 8: api.room.Message.end:type_name -> api.room.MessageEnd
-	61, // 9: api.room.PollVote.voted_at:type_name -> google.protobuf.Timestamp
+	62, // 9: api.room.PollVote.voted_at:type_name -> google.protobuf.Timestamp
 	10, // 10: api.room.PollOption.votes:type_name -> api.room.PollVote
 	0,  // 11: api.room.Poll.creator_type:type_name -> api.room.ParticipantType
 	11, // 12: api.room.Poll.options:type_name -> api.room.PollOption
 	2,  // 13: api.room.Poll.status:type_name -> api.room.PollStatus
-	61, // 14: api.room.Poll.created_at:type_name -> google.protobuf.Timestamp
-	61, // 15: api.room.Poll.closed_at:type_name -> google.protobuf.Timestamp
+	62, // 14: api.room.Poll.created_at:type_name -> google.protobuf.Timestamp
+	62, // 15: api.room.Poll.closed_at:type_name -> google.protobuf.Timestamp
 	6,  // 16: api.room.CreateRoomRequest.llms:type_name -> api.room.LLMConfig
 	4,  // 17: api.room.CreateRoomRequest.visibility:type_name -> api.room.RoomVisibility
 	8,  // 18: api.room.GetRoomResponse.room:type_name -> api.room.RoomInfo
@@ -4749,37 +4808,38 @@ var file_api_room_room_proto_depIdxs = []int32{
 	58, // 61: api.room.ServerEvent.accepted:type_name -> api.room.Accepted
 	59, // 62: api.room.ServerEvent.user_updated:type_name -> api.room.UserUpdated
 	60, // 63: api.room.ServerEvent.resumed:type_name -> api.room.Resumed
-	61, // 64: api.room.ServerEvent.at:type_name -> google.protobuf.Timestamp
-	8,  // 65: api.room.RoomState.room:type_name -> api.room.RoomInfo
-	7,  // 66: api.room.RoomState.participants:type_name -> api.room.Participant
-	9,  // 67: api.room.RoomState.messages:type_name -> api.room.Message
-	12, // 68: api.room.RoomState.polls:type_name -> api.room.Poll
-	23, // 69: api.room.RoomState.cursor:type_name -> api.room.Cursor
-	42, // 70: api.room.RoomState.replies:type_name -> api.room.Reply
-	61, // 71: api.room.Reply.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 72: api.room.MessageReceived.message:type_name -> api.room.Message
-	7,  // 73: api.room.UserJoined.user:type_name -> api.room.Participant
-	6,  // 74: api.room.LLMAdded.llm:type_name -> api.room.LLMConfig
-	6,  // 75: api.room.LLMUpdated.llm:type_name -> api.room.LLMConfig
-	12, // 76: api.room.PollCreated.poll:type_name -> api.room.Poll
-	10, // 77: api.room.PollVoted.vote:type_name -> api.room.PollVote
-	8,  // 78: api.room.RoomUpdated.room:type_name -> api.room.RoomInfo
-	7,  // 79: api.room.UserUpdated.user:type_name -> api.room.Participant
-	13, // 80: api.room.Room.CreateRoom:input_type -> api.room.CreateRoomRequest
-	15, // 81: api.room.Room.GetRoom:input_type -> api.room.GetRoomRequest
-	17, // 82: api.room.Room.ListRooms:input_type -> api.room.ListRoomsRequest
-	19, // 83: api.room.Room.LoadHistory:input_type -> api.room.LoadHistoryRequest
-	21, // 84: api.room.Room.RoomSession:input_type -> api.room.ClientMessage
-	14, // 85: api.room.Room.CreateRoom:output_type -> api.room.CreateRoomResponse
-	16, // 86: api.room.Room.GetRoom:output_type -> api.room.GetRoomResponse
-	18, // 87: api.room.Room.ListRooms:output_type -> api.room.ListRoomsResponse
-	20, // 88: api.room.Room.LoadHistory:output_type -> api.room.LoadHistoryResponse
-	40, // 89: api.room.Room.RoomSession:output_type -> api.room.ServerEvent
-	85, // [85:90] is the sub-list for method output_type
-	80, // [80:85] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	61, // 64: api.room.ServerEvent.present:type_name -> api.room.Present
+	62, // 65: api.room.ServerEvent.at:type_name -> google.protobuf.Timestamp
+	8,  // 66: api.room.RoomState.room:type_name -> api.room.RoomInfo
+	7,  // 67: api.room.RoomState.participants:type_name -> api.room.Participant
+	9,  // 68: api.room.RoomState.messages:type_name -> api.room.Message
+	12, // 69: api.room.RoomState.polls:type_name -> api.room.Poll
+	23, // 70: api.room.RoomState.cursor:type_name -> api.room.Cursor
+	42, // 71: api.room.RoomState.replies:type_name -> api.room.Reply
+	62, // 72: api.room.Reply.started_at:type_name -> google.protobuf.Timestamp
+	9,  // 73: api.room.MessageReceived.message:type_name -> api.room.Message
+	7,  // 74: api.room.UserJoined.user:type_name -> api.room.Participant
+	6,  // 75: api.room.LLMAdded.llm:type_name -> api.room.LLMConfig
+	6,  // 76: api.room.LLMUpdated.llm:type_name -> api.room.LLMConfig
+	12, // 77: api.room.PollCreated.poll:type_name -> api.room.Poll
+	10, // 78: api.room.PollVoted.vote:type_name -> api.room.PollVote
+	8,  // 79: api.room.RoomUpdated.room:type_name -> api.room.RoomInfo
+	7,  // 80: api.room.UserUpdated.user:type_name -> api.room.Participant
+	13, // 81: api.room.Room.CreateRoom:input_type -> api.room.CreateRoomRequest
+	15, // 82: api.room.Room.GetRoom:input_type -> api.room.GetRoomRequest
+	17, // 83: api.room.Room.ListRooms:input_type -> api.room.ListRoomsRequest
+	19, // 84: api.room.Room.LoadHistory:input_type -> api.room.LoadHistoryRequest
+	21, // 85: api.room.Room.RoomSession:input_type -> api.room.ClientMessage
+	14, // 86: api.room.Room.CreateRoom:output_type -> api.room.CreateRoomResponse
+	16, // 87: api.room.Room.GetRoom:output_type -> api.room.GetRoomResponse
+	18, // 88: api.room.Room.ListRooms:output_type -> api.room.ListRoomsResponse
+	20, // 89: api.room.Room.LoadHistory:output_type -> api.room.LoadHistoryResponse
+	40, // 90: api.room.Room.RoomSession:output_type -> api.room.ServerEvent
+	86, // [86:91] is the sub-list for method output_type
+	81, // [81:86] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_api_room_room_proto_init() }
@@ -4833,6 +4893,7 @@ func file_api_room_room_proto_init() {
 		(*ServerEvent_Accepted)(nil),
 		(*ServerEvent_UserUpdated)(nil),
 		(*ServerEvent_Resumed)(nil),
+		(*ServerEvent_Present)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4840,7 +4901,7 @@ func file_api_room_room_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_room_room_proto_rawDesc), len(file_api_room_room_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   55,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
