@@ -211,6 +211,15 @@ func (f *feed) say(said room.Said) {
 	f.tell()
 }
 
+// thaw lets the running replies speak on: their ends, if any were decided, were not written.
+func (f *feed) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.spoken {
+		s.frozen = false
+	}
+}
+
 // attempt fills in which attempt at a reply speaks now, here where it runs.
 func (f *feed) attempt(s room.Signal) room.Signal {
 	said, ok := s.(room.Said)

@@ -121,7 +121,7 @@ func (f *follower) loop(ctx context.Context, woken <-chan struct{}, yield func(*
 				return
 			}
 		}
-		if len(items) > 0 {
+		if clear(items); len(items) > 0 {
 			continue
 		}
 		select {
@@ -197,6 +197,9 @@ func (f *follower) next(dst []*Item) ([]*Item, standing, error) {
 	feed := f.actor.feed
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
+	if feed.err != nil {
+		return dst, ready, feed.err
+	}
 	items := dst
 	switch {
 	case !feed.ring.covers(f.at, feed.head):
@@ -209,11 +212,8 @@ func (f *follower) next(dst []*Item) ([]*Item, standing, error) {
 	default:
 		items = f.hear(dst)
 	}
-	switch {
-	case len(items) > len(dst):
+	if len(items) > len(dst) {
 		return items, ready, nil
-	case feed.err != nil:
-		return dst, ready, feed.err
 	}
 	feed.waiters = append(feed.waiters, f)
 	return dst, level, nil

@@ -25,11 +25,12 @@ func (h *Hub) History(ctx context.Context, id room.ID, viewer room.Identity, bef
 	if before == 0 || before > head {
 		before = head + 1
 	}
-	for span := room.Offset(2 * n); len(messages) < n && before > 1; span *= 2 {
+	for span := room.Offset(2 * n); len(messages) <= n && before > 1; span *= 2 {
 		from := before - min(span, before)
 		page, err := a.messages(ctx, viewer, from, before)
 		if err != nil {
-			return nil, 0, err
+			h.cfg.Log.Error("read history", "room", id, "err", err)
+			return nil, 0, asRefusal(err)
 		}
 		messages = append(page, messages...)
 		before = from + 1
@@ -38,10 +39,7 @@ func (h *Hub) History(ctx context.Context, id room.ID, viewer room.Identity, bef
 		messages = slices.Clone(messages[extra:])
 		return messages, messages[0].Entry, nil
 	}
-	if before <= 1 {
-		return messages, 0, nil
-	}
-	return messages, before, nil
+	return messages, 0, nil
 }
 
 // messages reads those whose entries lie between two offsets, neither included.

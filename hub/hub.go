@@ -61,7 +61,7 @@ func (c *Config) complete() error {
 	if c.Rules == (room.Rules{}) {
 		c.Rules = room.DefaultRules()
 	}
-	setDefault(&c.Ring, 128)
+	setDefault(&c.Ring, 2*maxBatchEntries)
 	setDefault(&c.Mailbox, 4096)
 	setDefault(&c.IdleAfter, 30*time.Second)
 	setDefault(&c.Retry, time.Second)
@@ -118,7 +118,9 @@ var errDraining = &room.Error{Code: room.CodeDraining, Text: "the server is shut
 // Close ends all follows, stops all jobs and waits until nothing of the hub runs any more. What was acknowledged is
 // in the store, which stays open. Jobs that were stopped are resumed by the next hub on the store.
 func (h *Hub) Close() error {
+	h.mu.Lock()
 	h.cancel(errDraining)
+	h.mu.Unlock()
 	h.actors.Wait()
 	h.pool.close()
 	h.wg.Wait()
@@ -175,7 +177,17 @@ func (h *Hub) Signal(id room.ID, s room.Signal) {
 
 // Cards yields the cards of rooms; see journal.Store.
 func (h *Hub) Cards(ctx context.Context, q journal.Query) iter.Seq2[room.Card, error] {
-	return h.cfg.Store.Cards(ctx, q)
+	return func(yield func(room.Card, error) bool) {
+		for card, err := range h.cfg.Store.Cards(ctx, q) {
+			if err != nil {
+				h.cfg.Log.Error("list rooms", "err", err)
+				err = asRefusal(err)
+			}
+			if !yield(card, err) {
+				return
+			}
+		}
+	}
 }
 
 // NewEpoch returns a random name for a new log.
@@ -226,6 +238,10 @@ func (h *Hub) release(a *actor) {
 	defer h.mu.Unlock()
 	a.refs--
 	a.idle = h.cfg.Clock.Now()
+	if a.refs == 0 && a.void.Load() && h.rooms[a.id] == a { // nothing to keep for the next one who asks
+		h.remove(a)
+		close(a.closing)
+	}
 }
 
 // forget takes an actor that ended by itself out of the list of open rooms.

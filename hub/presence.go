@@ -14,14 +14,28 @@ func (h *Hub) Enter(ctx context.Context, id room.ID, person room.PersonID) (leav
 	if err != nil {
 		return nil, err
 	}
-	if err := a.call(ctx, func() { a.count(person, 1) }); err != nil {
+	leave = func() {
+		_ = a.put(request{urgent: true, ask: func() { a.count(person, -1) }})
+		h.release(a)
+	}
+	done := make(chan answer, 1)
+	err = a.put(request{answer: done, ask: func() {
+		a.count(person, 1)
+		done <- answer{}
+	}})
+	if err != nil {
 		h.release(a)
 		return nil, err
 	}
-	return func() {
-		_ = a.put(request{urgent: true, ask: func() { a.count(person, -1) }})
-		h.release(a)
-	}, nil
+	got, err := await(ctx, done)
+	if err == nil {
+		err = got.err
+	}
+	if err != nil { // it may count all the same
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 // count changes how many connections somebody has, and tells when it was or becomes none.

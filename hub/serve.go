@@ -91,8 +91,8 @@ func (s *served) more(dst []*Item) ([]*Item, error) {
 	return s.take(s.ctx, dst)
 }
 
-// A pool is the goroutines that serve sinks. There are about as many as processors; when all of them wait for slow
-// sinks, there are more.
+// A pool is the goroutines that serve sinks. There are as many as processors; when all of them wait for slow sinks,
+// there are twice as many, and so on.
 type pool struct {
 	hub  *Hub
 	base int
@@ -138,6 +138,9 @@ func (p *pool) grow() {
 	p.hub.wg.Go(p.work)
 }
 
+// spareWorkers is how many wait for the next time that sinks are slow.
+const spareWorkers = 32
+
 // stuck is how long the queue may stand still before another worker takes over.
 const stuck = 2 * time.Millisecond
 
@@ -152,8 +155,10 @@ func (p *pool) watch() {
 		if p.closed || len(p.queue) == p.head {
 			return
 		}
-		if p.begun == before && p.idle == 0 {
-			p.grow()
+		if p.begun == before && p.idle == 0 { // all wait for slow sinks: as many again
+			for range min(p.workers, len(p.queue)-p.head) {
+				p.grow()
+			}
 		}
 		p.watch()
 	})
@@ -174,7 +179,7 @@ func (p *pool) take() *served {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.queue) == p.head {
-		if p.closed || p.workers > p.base {
+		if p.closed || p.idle >= max(p.base, spareWorkers) {
 			p.workers--
 			return nil
 		}
@@ -185,11 +190,17 @@ func (p *pool) take() *served {
 	s := p.queue[p.head]
 	p.queue[p.head] = nil
 	p.begun++
-	if p.head++; p.head == len(p.queue) {
-		p.queue, p.head = p.queue[:0], 0
+	if p.head++; 2*p.head >= len(p.queue) { // what was taken makes room for what comes
+		n := copy(p.queue, p.queue[p.head:])
+		clear(p.queue[n:])
+		p.queue, p.head = p.queue[:n], 0
 	}
-	if len(p.queue) > p.head && p.idle > 0 {
+	switch {
+	case len(p.queue) == p.head:
+	case p.idle > 0:
 		p.ready.Signal()
+	case !p.watched:
+		p.watch()
 	}
 	return s
 }

@@ -28,7 +28,7 @@ func startServer(t *testing.T) Server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.run(ctx, io.Discard) }()
+	go func() { done <- s.run(ctx, func() {}, io.Discard) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

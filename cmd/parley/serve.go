@@ -48,7 +48,7 @@ func (c *ServeCmd) Run() error {
 		return err
 	}
 	defer s.close()
-	return s.run(ctx, os.Stdout)
+	return s.run(ctx, stop, os.Stdout)
 }
 
 // A server is everything a node is made of, in the order it is opened; it is closed in the reverse order.
@@ -77,7 +77,7 @@ func newServer(cfg config.Config, log *slog.Logger) (*server, error) {
 func (s *server) openPort() (err error) {
 	addr := net.JoinHostPort(s.cfg.GRPC.Host, strconv.Itoa(s.cfg.GRPC.Port))
 	if s.listen, err = net.Listen("tcp", addr); err != nil {
-		return fmt.Errorf("%w: is another parley running there? GRPC_PORT=%d takes another port, GRPC_PORT=0 any free one", err, s.cfg.GRPC.Port+1)
+		return fmt.Errorf("%w: if another parley runs there, GRPC_PORT takes another port, 0 any free one", err)
 	}
 	s.onClose("port", func() error {
 		if err := s.listen.Close(); !errors.Is(err, net.ErrClosed) {
@@ -161,7 +161,7 @@ func (s *server) close() {
 const drainTime = 5 * time.Second
 
 // run serves until ctx ends, then lets the clients go.
-func (s *server) run(ctx context.Context, out io.Writer) error {
+func (s *server) run(ctx context.Context, stop func(), out io.Writer) error {
 	if err := s.welcome(ctx, out); err != nil {
 		return err
 	}
@@ -172,6 +172,7 @@ func (s *server) run(ctx context.Context, out io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
+	stop() // a second signal ends the process at once
 	fmt.Fprintln(out, "\nEnding: clients are told to come back.")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()

@@ -32,7 +32,7 @@ func (s *server) welcome(ctx context.Context, out io.Writer) error {
 	if names := mentions(v.Info.Models); names != "" {
 		fmt.Fprintf(out, "\nand write: %s hello, who are you?\n", names)
 	}
-	fmt.Fprintln(out, "\nCtrl-C ends the server; nothing that was said is lost.")
+	fmt.Fprintln(out, "\n"+s.endLine())
 	return nil
 }
 
@@ -51,6 +51,13 @@ func (s *server) storeLine() string {
 		return "in memory, gone at the end"
 	}
 	return s.cfg.Store.Path
+}
+
+func (s *server) endLine() string {
+	if s.cfg.Store.Driver == config.StoreMemory {
+		return "Ctrl-C ends the server, and with it what was said."
+	}
+	return "Ctrl-C ends the server; nothing that was said is lost."
 }
 
 func (s *server) modelLine() string {

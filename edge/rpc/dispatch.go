@@ -22,8 +22,6 @@ func (ses *session) dispatch(ctx context.Context, msg *roompb.ClientMessage) (*r
 	switch p := msg.GetPayload().(type) {
 	case *roompb.ClientMessage_Join:
 		return nil, ses.join(ctx, p.Join, msg.GetClientId())
-	case nil:
-		return errorEvent("UNKNOWN_PAYLOAD", "this server does not know such a message: is it older than the client?", msg.GetClientId()), nil
 	}
 	if ses.leave == nil {
 		return errorEvent("NOT_JOINED", "join a room first: the first message of a stream is join", msg.GetClientId()), nil
@@ -40,7 +38,7 @@ func (ses *session) dispatch(ctx context.Context, msg *roompb.ClientMessage) (*r
 		return nil, err
 	}
 	if c == nil {
-		return errorEvent("UNKNOWN_PAYLOAD", fmt.Sprintf("this server cannot do that yet: %T", msg.GetPayload()), msg.GetClientId()), nil
+		return errorEvent("UNKNOWN_PAYLOAD", "this server does not know such a message: is it older than the client?", msg.GetClientId()), nil
 	}
 	return ses.do(ctx, c, msg.GetClientId())
 }
@@ -83,7 +81,10 @@ func command(msg *roompb.ClientMessage) (room.Command, error) {
 		text := p.UpdateRoomDescription.GetDescription()
 		return room.Describe{Description: &text}, nil
 	case *roompb.ClientMessage_SetVisibility:
-		v := fromWire(visibilities, p.SetVisibility.GetVisibility())
+		v := room.Public // as an unspecified one is
+		if p.SetVisibility.GetVisibility() == roompb.RoomVisibility_ROOM_VISIBILITY_PRIVATE {
+			v = room.Private
+		}
 		return room.Describe{Visibility: &v}, nil
 	case *roompb.ClientMessage_SetRole:
 		return room.SetRole{Person: room.PersonID(p.SetRole.GetUserId()), Role: fromWire(roles, p.SetRole.GetRole())}, nil

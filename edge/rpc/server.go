@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 
 	"parley/hub"
 	"parley/seam"
@@ -93,6 +95,7 @@ func New(cfg Config) (*Server, error) {
 func options(cfg Config) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{}),
+		grpc.UnaryInterceptor(logFailures(cfg.Log)),
 		grpc.MaxRecvMsgSize(max(1<<20, 4*cfg.MessageBytes)),
 		grpc.MaxConcurrentStreams(10_000),
 		// Most connections are idle most of the time: small buffers (those for writing are shared anyway).
@@ -100,6 +103,17 @@ func options(cfg Config) []grpc.ServerOption {
 		grpc.WriteBufferSize(4 << 10),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 45 * time.Second, Timeout: 15 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+	}
+}
+
+// logFailures tells the operator of the calls that went wrong on this side.
+func logFailures(log *slog.Logger) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		answer, err := handler(ctx, req)
+		if code := status.Code(err); code == codes.Internal || code == codes.Unavailable || code == codes.Unknown {
+			log.Error("call failed", "method", info.FullMethod, "err", err)
+		}
+		return answer, err
 	}
 }
 

@@ -81,7 +81,8 @@ func (ses *session) receive() {
 			err = ses.handle(ses.stream.Context(), in)
 		}
 	}
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) { // says no more, but may still listen
+		<-ses.stream.Context().Done()
 		err = nil
 	}
 	ses.end(err)

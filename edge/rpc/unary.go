@@ -35,6 +35,9 @@ func (s *Server) CreateRoom(ctx context.Context, in *roompb.CreateRoomRequest) (
 		Epoch: hub.NewEpoch(), Name: in.GetName(), Description: in.GetDescription(),
 		Visibility: fromWire(visibilities, in.GetVisibility()), Models: modelsFromWire(in.GetLlms()),
 	})
+	if room.CodeOf(err) == room.CodeConflict { // between the models of the request: the id is new
+		err = invalidf("%v", err)
+	}
 	if err != nil {
 		return nil, statusOf(err)
 	}

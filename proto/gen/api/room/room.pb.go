@@ -1471,7 +1471,7 @@ type ClientMessage struct {
 	//	*ClientMessage_SetVisibility
 	Payload isClientMessage_Payload `protobuf_oneof:"payload"`
 	// A key that makes re-sending safe: the same key by the same person has one effect, however often it is sent. The
-	// event that acknowledges the message carries it again. 64 characters at most; a fresh random one per message.
+	// event that acknowledges the message carries it again. 64 bytes at most; a fresh random one per message.
 	ClientId      string `protobuf:"bytes,100,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
