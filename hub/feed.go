@@ -67,9 +67,10 @@ type feed struct {
 	spoken  []*spoken
 	signals []stamped // by stamp; each key once
 	stamp   uint64
-	online  map[room.PersonID]int // open connections
-	waiters []*follower           // level with everything above: to be woken when there is more
-	err     error                 // why the feed ended
+	online  map[room.PersonID]int  // open connections
+	left    map[room.PersonID]bool // who left while the room was open
+	waiters []*follower            // level with everything above: to be woken when there is more
+	err     error                  // why the feed ended
 }
 
 // spoken is what a running reply has said so far.
@@ -90,7 +91,7 @@ type stamped struct {
 const maxSignals = 256
 
 func newFeed(n int) *feed {
-	return &feed{ring: ring{most: n}, online: make(map[room.PersonID]int)}
+	return &feed{ring: ring{most: n}, online: make(map[room.PersonID]int), left: make(map[room.PersonID]bool)}
 }
 
 // publish shows entries to the followers. Those they have seen already, after a refold, are left out.
@@ -124,7 +125,11 @@ func (f *feed) hear(it *Item) {
 	if id, ended := endedReply(it.Entry.Event); ended {
 		it.ended = f.find(id)
 	}
-	if v, ok := it.Entry.Event.(room.PersonLeft); ok { // what was signalled before must not be heard after it
+	switch v := it.Entry.Event.(type) {
+	case room.PersonJoined:
+		delete(f.left, v.Person.ID)
+	case room.PersonLeft: // what was signalled before must not be heard after it
+		f.left[v.Person.ID] = true
 		f.unsay(room.Presence{Person: v.Person}.Key(), room.Typing{Person: v.Person.ID}.Key())
 	}
 }

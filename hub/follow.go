@@ -36,7 +36,7 @@ func (h *Hub) Follow(ctx context.Context, id room.ID, viewer room.Identity, from
 			default:
 			}
 		}}
-		defer f.forget()
+		defer func() { f.forget() }()
 		first, err := f.start(ctx, from)
 		if err != nil {
 			yield(nil, err)
@@ -219,12 +219,14 @@ func (f *follower) next(dst []*Item) ([]*Item, standing, error) {
 	return dst, level, nil
 }
 
-// forget takes the follower off the list of those to wake.
-func (f *follower) forget() {
+// forget takes the follower off the list of those to wake, and reports whether it was on it.
+func (f *follower) forget() bool {
 	feed := f.actor.feed
 	feed.mu.Lock()
 	defer feed.mu.Unlock()
+	n := len(feed.waiters)
 	feed.waiters = slices.DeleteFunc(feed.waiters, func(o *follower) bool { return o == f })
+	return len(feed.waiters) < n
 }
 
 // lastWords puts before the end of a reply what the follower has not heard of it yet, unless it only now learns that

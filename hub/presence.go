@@ -57,11 +57,13 @@ func (a *actor) welcome(joined []room.PersonID) {
 	}
 }
 
-// everybody lists who has a connection. The lock is held.
+// everybody lists the members who have a connection. The lock is held.
 func (f *feed) everybody() []room.PersonID {
 	list := make([]room.PersonID, 0, len(f.online))
 	for id := range f.online {
-		list = append(list, id)
+		if !f.left[id] {
+			list = append(list, id)
+		}
 	}
 	slices.Sort(list)
 	return list

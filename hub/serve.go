@@ -21,35 +21,43 @@ type Sink interface {
 }
 
 // Serve follows like Follow, but hands the items to a sink, by goroutines that all sinks share: a follower that is
-// level with its room costs no goroutine. After stop, Take is not called any more, except by a call that is under way;
-// stop may be called several times.
-func (h *Hub) Serve(ctx context.Context, id room.ID, viewer room.Identity, from Cursor, sink Sink) (stop func(), err error) {
+// level with its room costs no goroutine.
+func (h *Hub) Serve(ctx context.Context, id room.ID, viewer room.Identity, from Cursor, sink Sink) (*Served, error) {
 	a, err := h.acquire(id)
 	if err != nil {
 		return nil, err
 	}
-	s := &served{ctx: ctx, hub: h, sink: sink, follower: follower{actor: a, viewer: viewer}}
+	s := &Served{ctx: ctx, hub: h, sink: sink, follower: follower{actor: a, viewer: viewer}}
 	s.wake = func() { h.pool.push(s) }
 	if s.first, err = s.start(ctx, from); err != nil {
 		h.release(a)
 		return nil, err
 	}
 	h.pool.push(s)
-	return s.stop, nil
+	return s, nil
 }
 
-// served is a follower with a sink.
-type served struct {
+// Served is a follower with a sink. Its methods may be called from any goroutine.
+type Served struct {
 	follower
 	ctx   context.Context //nolint:containedctx // of the call of Serve: the reading of pages ends with it
 	hub   *Hub
 	sink  Sink
-	first *Item // what the follow begins with, until it was taken
+	first *Item       // what the follow begins with, until it was taken
+	last  atomic.Bool // ends when it is level
 	gone  atomic.Bool
 }
 
-// stop lets go of the room. What a worker does meanwhile ends with the context or the sink.
-func (s *served) stop() {
+// Finish has the follow end, with no error, as soon as the sink has what there is now.
+func (s *Served) Finish() {
+	s.last.Store(true)
+	if s.forget() {
+		s.hub.pool.push(s)
+	}
+}
+
+// Stop lets go of the room. Take is not called any more, except by a call that is under way. It may be called again.
+func (s *Served) Stop() {
 	if s.gone.CompareAndSwap(false, true) {
 		s.forget()
 		s.hub.release(s.actor)
@@ -60,13 +68,17 @@ func (s *served) stop() {
 const turns = 16
 
 // serve hands over what there is, until the follower is level. scratch is the worker's.
-func (s *served) serve(scratch []*Item) []*Item {
+func (s *Served) serve(scratch []*Item) []*Item {
 	for range turns {
 		if s.gone.Load() {
 			return scratch
 		}
 		items, err := s.more(scratch[:0])
 		if err == nil && len(items) == 0 {
+			if s.last.Load() {
+				s.sink.End(nil)
+				s.Stop()
+			}
 			return scratch
 		}
 		scratch = items
@@ -75,7 +87,7 @@ func (s *served) serve(scratch []*Item) []*Item {
 		}
 		if err != nil {
 			s.sink.End(err)
-			s.stop()
+			s.Stop()
 			return scratch
 		}
 	}
@@ -83,7 +95,7 @@ func (s *served) serve(scratch []*Item) []*Item {
 	return scratch
 }
 
-func (s *served) more(dst []*Item) ([]*Item, error) {
+func (s *Served) more(dst []*Item) ([]*Item, error) {
 	if s.first != nil {
 		dst, s.first = append(dst, s.first), nil
 		return dst, nil
@@ -99,7 +111,7 @@ type pool struct {
 
 	mu      sync.Mutex
 	ready   sync.Cond
-	queue   []*served // to serve, the first at head
+	queue   []*Served // to serve, the first at head
 	head    int
 	workers int
 	idle    int
@@ -115,7 +127,7 @@ func newPool(h *Hub) *pool {
 }
 
 // push has a follower served. One that is in the queue, or is being served, is never pushed.
-func (p *pool) push(s *served) {
+func (p *pool) push(s *Served) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -175,7 +187,7 @@ func (p *pool) work() {
 }
 
 // take waits for a follower to serve; nil ends the worker.
-func (p *pool) take() *served {
+func (p *pool) take() *Served {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.queue) == p.head {

@@ -297,7 +297,7 @@ func (s *sim) read(t *simTail, it *hub.Item) {
 // serve is follow by a sink.
 func (s *sim) serve(ctx context.Context, h *hub.Hub, t *simTail) {
 	sink := &simSink{sim: s, tail: t, ended: make(chan struct{}), mu: make(simLock, 1)}
-	stop, err := h.Serve(ctx, lobby, t.identity(), t.cursor, sink)
+	served, err := h.Serve(ctx, lobby, t.identity(), t.cursor, sink)
 	if err != nil {
 		return
 	}
@@ -305,7 +305,7 @@ func (s *sim) serve(ctx context.Context, h *hub.Hub, t *simTail) {
 	case <-ctx.Done():
 	case <-sink.ended:
 	}
-	stop()
+	served.Stop()
 	sink.mu.Lock() // a Take that is under way is waited for, and none comes after it
 	defer sink.mu.Unlock()
 	sink.closed = true

@@ -54,14 +54,14 @@ func TestKillNoticesBugs(t *testing.T) {
 	for b, want := range map[bug]check.Fault{ackEarly: check.Lost, noDedup: check.Duplicated, moves: check.Moved} {
 		t.Run(string(b), func(t *testing.T) {
 			h := newKiller(t, b)
-			for range 6 {
+			for range 40 {
 				h.round(5)
 				if h.Faults[want] > 0 {
 					h.report(t)
 					return
 				}
 			}
-			t.Errorf("30 kills showed no message %s: %v", want, &h.Report)
+			t.Errorf("200 kills showed no message %s: %v", want, &h.Report)
 		})
 	}
 }

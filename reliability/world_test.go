@@ -197,19 +197,13 @@ func (w *world) emptied(who string) {
 // rename has somebody come a second time, under another name.
 func (w *world) rename(who, name string) string {
 	w.come(who)
-	s := sit(w.t, w.conn, &roompb.JoinRoom{RoomId: w.room, UserId: who, DisplayName: name})
-	if err := s.Finish(); err != nil {
-		w.t.Fatal(err)
-	}
-	_ = s.ended()
+	sit(w.t, w.conn, &roompb.JoinRoom{RoomId: w.room, UserId: who, DisplayName: name}).leave()
 	return who + " is renamed"
 }
 
 func (w *world) leaveSeat(who string) string {
 	if s := w.seats[who]; s != nil {
-		if err := s.Finish(); err != nil {
-			w.t.Fatal(err)
-		}
+		s.Close()
 		w.emptied(who)
 	}
 	return who + " goes"

@@ -125,12 +125,12 @@ func (ses *session) join(ctx context.Context, j *roompb.JoinRoom, clientID strin
 	ses.name = firstNonEmpty(wish.Name, string(person))
 	from := hub.Cursor{Epoch: j.GetCursor().GetEpoch(), Offset: room.Offset(j.GetCursor().GetOffset())}
 	viewer := room.PersonIdentity(person)
-	stop, err := h.Serve(ctx, id, viewer, from, &seat{session: ses, ctx: ctx, viewer: viewer, clientID: clientID})
+	served, err := h.Serve(ctx, id, viewer, from, &seat{session: ses, ctx: ctx, viewer: viewer, clientID: clientID})
 	if err != nil {
 		leave()
 		return err
 	}
-	ses.stop, ses.leave = stop, leave
+	ses.served, ses.leave = served, leave
 	return nil
 }
 

@@ -28,7 +28,7 @@ type session struct {
 	room   room.ID
 	person room.PersonID
 	name   string
-	stop   func() // ends the following
+	served *hub.Served
 	leave  func() // ends the presence
 }
 
@@ -81,13 +81,17 @@ func (ses *session) receive() {
 			err = ses.handle(ses.stream.Context(), in)
 		}
 	}
-	if errors.Is(err, io.EOF) { // says no more, but may still listen
+	switch {
+	case !errors.Is(err, io.EOF):
+		ses.end(err)
+	case ses.leave == nil:
+		ses.end(nil)
+	default: // it says no more: it gets what there is, and that is the end
+		ses.served.Finish()
 		<-ses.stream.Context().Done()
-		err = nil
 	}
-	ses.end(err)
 	if ses.leave != nil {
-		ses.stop()
+		ses.served.Stop()
 		ses.leave()
 	}
 }

@@ -72,9 +72,6 @@ func (s *Stream) Recv() (*roompb.ServerEvent, error) {
 	return e, nil
 }
 
-// Finish tells the server that nothing more will be sent. It answers by ending the stream.
-func (s *Stream) Finish() error { return s.grpc.CloseSend() }
-
 // Close gives the stream up. It may be called at any time, and again.
 func (s *Stream) Close() { s.cancel() }
 
