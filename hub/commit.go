@@ -81,7 +81,8 @@ type batch struct {
 	answers []answer
 	rs      []request
 	taken   int
-	text    int // bytes
+	text    int  // bytes
+	card    bool // what the room's card shows may have changed
 	joined  []room.PersonID
 	left    []room.PersonID
 }
@@ -132,6 +133,9 @@ func (a *actor) decideOne(b *batch, r request) answer {
 
 // note remembers whose membership the event changes, and how much text it carries.
 func (b *batch) note(event room.Event) {
+	if _, message := event.(room.MessagePosted); !message {
+		b.card = true
+	}
 	switch v := event.(type) {
 	case room.MessagePosted:
 		b.text += len(v.Text)
@@ -156,9 +160,10 @@ func (a *actor) append(b *batch) error {
 	batch := journal.Batch{
 		Room: a.id, After: first - 1, Prev: a.hash, Entries: b.entries, Joined: b.joined, Left: b.left,
 	}
-	card := a.state.Card()
-	if !card.Equal(a.card) {
-		batch.Card = &card
+	if b.card {
+		if card := a.state.Card(); !card.Equal(a.card) {
+			batch.Card = &card
+		}
 	}
 	fresh := newItems(b.entries)
 	if seam.Planted("hub.publish.early") {
@@ -169,7 +174,9 @@ func (a *actor) append(b *batch) error {
 		return err
 	}
 	seam.Hit("hub.append.after")
-	a.card = card
+	if batch.Card != nil {
+		a.card = *batch.Card
+	}
 	a.hash = b.entries[len(b.entries)-1].Hash
 	a.show(fresh)
 	a.welcome(b.joined)

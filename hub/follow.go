@@ -200,7 +200,7 @@ func (f *follower) next(dst []*Item) ([]*Item, standing, error) {
 	if feed.err != nil {
 		return dst, ready, feed.err
 	}
-	items := dst
+	var items []*Item
 	switch {
 	case !feed.ring.covers(f.at, feed.head):
 		return dst, behind, nil

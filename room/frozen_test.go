@@ -148,7 +148,7 @@ func look(s *State, viewer Identity) frozenView {
 	v := s.View(viewer, 100)
 	f := frozenView{Viewer: viewer, Offset: v.Offset, Epoch: v.Epoch, Info: v.Info, People: v.People, Due: s.Due()}
 	for _, m := range v.Messages {
-		f.Messages = append(f.Messages, frozenMessage{m.ID, m.Entry, m.By, m.Name, m.Text, m.ReplyTo, m.At, m.End})
+		f.Messages = append(f.Messages, frozenMessage(m))
 	}
 	for _, r := range v.Replies {
 		f.Replies = append(f.Replies, frozenReply{r.Ref, r.Depth, r.Asked})

@@ -15,7 +15,6 @@ import (
 // until done.
 type appending struct {
 	room   room.ID
-	prev   room.Hash
 	span   journal.Span
 	rec    []byte
 	card   *room.Card

@@ -58,8 +58,10 @@ func (l *life) try(w *writer) (journal.Batch, error) {
 			size = w.rng.IntN(20_000)
 		}
 		at := room.Offset(len(w.tried) + 1)
-		e := room.Entry{Room: w.id, Offset: at, At: time.Unix(int64(at), 0).UTC(), By: "person/ada",
-			Cause: fmt.Sprint(w.rng.Uint64()), Event: room.MessagePosted{Name: "Ada", Text: strings.Repeat("x", size)}}
+		e := room.Entry{
+			Room: w.id, Offset: at, At: time.Unix(int64(at), 0).UTC(), By: "person/ada",
+			Cause: fmt.Sprint(w.rng.Uint64()), Event: room.MessagePosted{Name: "Ada", Text: strings.Repeat("x", size)},
+		}
 		var err error
 		if _, e.Hash, err = room.AppendEntry(nil, prev, &e); err != nil {
 			return b, err

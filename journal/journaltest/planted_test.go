@@ -69,7 +69,7 @@ func TestSuiteSees(t *testing.T) {
 // recorder is a T that notes failure, and ends the test's goroutine as testing does.
 type recorder struct {
 	mu      sync.Mutex
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // it imitates testing.T, which has one
 	failed  bool
 	cleanup []func()
 }

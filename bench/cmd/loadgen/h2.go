@@ -36,8 +36,13 @@ func grpcCall(addr, path string) []byte {
 	e := hpack.NewEncoder(&b)
 	e.SetMaxDynamicTableSize(0)
 	for _, f := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", path}, {":authority", addr},
-		{"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "loadgen"},
+		{":method", "POST"},
+		{":scheme", "http"},
+		{":path", path},
+		{":authority", addr},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
+		{"user-agent", "loadgen"},
 	} {
 		_ = e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 	}

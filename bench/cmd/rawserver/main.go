@@ -375,6 +375,7 @@ func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	}
 	return nil, fmt.Errorf("unexpected %T", v)
 }
+
 func (rawCodec) Unmarshal(d mem.BufferSlice, v any) error {
 	return proto.Unmarshal(d.Materialize(), v.(proto.Message))
 }

@@ -68,11 +68,15 @@ func printAppend(w io.Writer, rs rows) {
 		ref := here.where("server", limit)
 		for _, name := range here.values("server") {
 			if r := here.where("server", name); scenario == openLoop {
-				open = append(open, []string{name, r.span("events_per_s"), r.span("p50_ms"), r.span("p99_ms"), span(r.against(ref, "p99_ms", above)),
-					r.span("syncs_per_s"), r.span("mean_batch"), r.foreign()})
+				open = append(open, []string{
+					name, r.span("events_per_s"), r.span("p50_ms"), r.span("p99_ms"), span(r.against(ref, "p99_ms", above)),
+					r.span("syncs_per_s"), r.span("mean_batch"), r.foreign(),
+				})
 			} else {
-				closed = append(closed, []string{scenario, name, r.span("events_per_s"), span(r.against(ref, "events_per_s", ratio)),
-					r.span("p50_ms"), r.span("p99_ms"), r.spanIf("syncs_per_s"), r.spanIf("mean_batch"), r.spanIf("cpu_us_per_event"), r.foreign()})
+				closed = append(closed, []string{
+					scenario, name, r.span("events_per_s"), span(r.against(ref, "events_per_s", ratio)),
+					r.span("p50_ms"), r.span("p99_ms"), r.spanIf("syncs_per_s"), r.spanIf("mean_batch"), r.spanIf("cpu_us_per_event"), r.foreign(),
+				})
 			}
 		}
 	}

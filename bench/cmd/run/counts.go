@@ -77,8 +77,10 @@ func printCounts(w io.Writer, rs rows) {
 		if n := r.num("instr_u_per_delivery") + r.num("instr_k_per_delivery"); n > 0 {
 			instructions = fmt.Sprintf("%s + %s", figure(r.num("instr_u_per_delivery")), figure(r.num("instr_k_per_delivery")))
 		}
-		lines = append(lines, []string{r.text("scenario"), r.text("phase"), r.text("server"), figure(r.num("mallocs_per_delivery")),
-			figure(r.num("alloc_bytes_per_delivery")), instructions})
+		lines = append(lines, []string{
+			r.text("scenario"), r.text("phase"), r.text("server"), figure(r.num("mallocs_per_delivery")),
+			figure(r.num("alloc_bytes_per_delivery")), instructions,
+		})
 	}
 	grid(w, "**What a delivery takes**", "scenario | phase | server | allocations | bytes allocated | instructions, user + kernel", lines)
 }

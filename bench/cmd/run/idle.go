@@ -21,8 +21,10 @@ func printIdle(w io.Writer, rs rows) {
 	var lines [][]string
 	for _, name := range rs.values("server") {
 		here := rs.where("server", name)
-		lines = append(lines, []string{name, here.span("rss_per_conn_kb"), span(here.against(rs.where("server", anchor), "rss_per_conn_kb", above)),
-			here.span("connect_s"), here.foreign()})
+		lines = append(lines, []string{
+			name, here.span("rss_per_conn_kb"), span(here.against(rs.where("server", anchor), "rss_per_conn_kb", above)),
+			here.span("connect_s"), here.foreign(),
+		})
 	}
 	grid(w, "**10,000 idle followers, in 1000 rooms x 10**", "server | RSS KiB/follower | above grpc-rawcodec | s until all are in | foreign cores", lines)
 }

@@ -51,8 +51,10 @@ func (l *lab) talk(ctx context.Context, t talk, name string) (rows, error) {
 	if err := up.await(addr); err != nil {
 		return nil, err
 	}
-	load := []string{"-scenario", "llm", "-helper", up.pid(), "-rooms", strconv.Itoa(t.rooms), "-chunks", strconv.Itoa(t.chunks),
-		"-rate", strconv.FormatFloat(t.rate, 'f', -1, 64), "-dur", pickBy(l.quick, t.short, t.full).String(), "-warm", "1200ms"}
+	load := []string{
+		"-scenario", "llm", "-helper", up.pid(), "-rooms", strconv.Itoa(t.rooms), "-chunks", strconv.Itoa(t.chunks),
+		"-rate", strconv.FormatFloat(t.rate, 'f', -1, 64), "-dur", pickBy(l.quick, t.short, t.full).String(), "-warm", "1200ms",
+	}
 	base := "http://" + addr + "/v1"
 	switch name {
 	case "parley":

@@ -19,11 +19,13 @@ type server struct {
 func noEnv(string) []string { return nil }
 
 func parley(name, driver string, more ...string) server {
-	return server{name: name, target: "parley", argv: func(string) []string { return []string{"parley", "serve"} },
+	return server{
+		name: name, target: "parley", argv: func(string) []string { return []string{"parley", "serve"} },
 		env: func(addr string) []string {
 			_, port, _ := net.SplitHostPort(addr)
 			return append([]string{"GRPC_PORT=" + port, "STORE_DRIVER=" + driver, "STORE_PATH=store", "LOG_LEVEL=warn"}, more...)
-		}}
+		},
+	}
 }
 
 func metered(name, driver string) server {

@@ -23,8 +23,10 @@ func printSlow(w io.Writer, rs rows) {
 	names := rs.values("server")
 	for _, name := range names {
 		here, first := rs.where("server", name), rs.where("server", names[0])
-		lines = append(lines, []string{name, here.span("p50_ms"), span(here.against(first, "p50_ms", ratio)), here.span("p99_ms"),
-			span(here.against(first, "p99_ms", ratio)), here.span("srv_us_per_delivery"), count(here.bad()), here.foreign()})
+		lines = append(lines, []string{
+			name, here.span("p50_ms"), span(here.against(first, "p50_ms", ratio)), here.span("p99_ms"),
+			span(here.against(first, "p99_ms", ratio)), here.span("srv_us_per_delivery"), count(here.bad()), here.foreign(),
+		})
 	}
 	grid(w, "**1 room x 100 at 200 messages/s, and one more follower that never reads**",
 		"followers | p50 ms | x without | p99 ms | x without | CPU µs/delivery | lost or wrong | foreign cores", lines)
