@@ -9,6 +9,7 @@ GO        ?= go
 ARGS      ?=
 FUZZTIME  ?= 30s
 SOAK      ?= 1
+SEEDS     ?= 1000000
 BIN       := bin/parley
 TOOL      := $(GO) tool -modfile=tools/go.mod
 CONTRACT  := proto/contract.yaml
@@ -91,8 +92,10 @@ fuzz: ## fuzz each Fuzz function for FUZZTIME
 	done
 
 .PHONY: soak
-soak: ## the reliability tests at full length (up to an hour)
+soak: ## the reliability tests at full length (hours; SEEDS=1000000 for the simulation)
 	SOAK=$(SOAK) $(GO) test -tags seam -run Soak -count=1 -timeout 60m -v ./reliability/...
+	SOAK=$(SOAK) $(GO) test -run 'TestPowerLoss$$|TestDamage$$|TestWriteErrors' -count=1 -timeout 0 -v ./journal/embedded
+	SEEDS=$(SEEDS) $(GO) test -tags seam -run 'TestSimulation$$' -count=1 -timeout 0 -v ./hub
 
 .PHONY: clean
 clean: ## remove what make made, but not data

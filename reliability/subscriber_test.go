@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,6 +62,8 @@ func (s *subscriber) take(e client.Event) (last bool) {
 		} else {
 			s.after = e.Cursor.Offset
 		}
+		// Who came in only now finds the last word in the state.
+		return slices.ContainsFunc(e.Messages, func(m client.Message) bool { return m.Text == lastWord })
 	case client.MessageReceived:
 		s.saw = append(s.saw, check.Said{Offset: e.Offset, Text: e.Message.Text})
 		return e.Message.Text == lastWord

@@ -76,6 +76,9 @@ func (r *tail) begin(e *roompb.ServerEvent, from *roompb.Cursor) {
 	switch state := e.GetRoomState(); {
 	case from == nil && state != nil:
 		r.after = state.GetCursor().GetOffset()
+		for _, m := range state.GetMessages() {
+			r.done = r.done || m.GetContent() == r.last
+		}
 	case from != nil && e.GetResumed() != nil:
 		r.joined = true
 	case from != nil && state != nil:
