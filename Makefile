@@ -43,6 +43,7 @@ test: check ## run every test and every check that needs no tool to be built
 	@$(if $(RACE),,echo 'no C compiler found: testing without the race detector')
 	$(GO) test $(RACE) -shuffle=on ./...
 	$(if $(SEAM_PACKAGES),$(GO) test $(RACE) -shuffle=on -tags seam $(SEAM_PACKAGES))
+	$(GO) test -tags seam -run '^TestASeedReplays$$' ./hub
 
 .PHONY: check
 check: ## formatting, go.mod, go vet

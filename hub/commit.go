@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"slices"
 
 	"parley/fanout"
 	"parley/journal"
@@ -167,7 +168,7 @@ func (a *actor) append(b *batch) error {
 	}
 	fresh := newItems(b.entries)
 	if seam.Planted("hub.publish.early") {
-		a.show(fresh)
+		a.show(newItems(slices.Clone(b.entries)))
 	}
 	seam.Hit("hub.append.before")
 	if err := a.hub.cfg.Store.Append(a.hub.whole, batch); err != nil {

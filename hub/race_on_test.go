@@ -1,0 +1,5 @@
+//go:build seam && race
+
+package hub_test
+
+const raceEnabled = true
