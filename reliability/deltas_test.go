@@ -62,14 +62,14 @@ func TestDeltasNoticeBugs(t *testing.T) {
 				}
 				return bend.Leave(e)
 			})
-			for range 20 {
+			for range 200 {
 				w := newBentWorld(t, random, rule)
 				w.play(40)
 				if w.compare() != "" {
 					return
 				}
 			}
-			t.Error("20 sequences looked right")
+			t.Error("200 sequences looked right")
 		})
 	}
 }
