@@ -53,9 +53,6 @@ func TestKillNoticesBugs(t *testing.T) {
 	t.Parallel()
 	for b, want := range map[bug]check.Fault{ackEarly: check.Lost, noDedup: check.Duplicated, moves: check.Moved} {
 		t.Run(string(b), func(t *testing.T) {
-			if b == ackEarly && !seamed {
-				t.Skip("the moment between the acknowledgement and the disk is met surely only at a crash point")
-			}
 			h := newKiller(t, b)
 			for range 40 {
 				h.round(5)
