@@ -22,6 +22,21 @@ type Model interface {
 	Stream(ctx context.Context, req Request) iter.Seq2[Delta, error]
 }
 
+// A Lister is a Model that can tell which models there are to choose from.
+type Lister interface {
+	// List names the models that a Request may ask for, best known first. A vendor without a list of its own gives the
+	// ones its driver was written for. An error is as in Stream.
+	List(ctx context.Context) ([]Info, error)
+}
+
+// Info describes a model to choose.
+type Info struct {
+	Name    string // as a Request's Models names it
+	Title   string // for people; empty means Name
+	Tools   bool   // it can call tools
+	Context int    // tokens it can read; 0 if unknown
+}
+
 // A Request is everything a model is told for one answer.
 type Request struct {
 	Models    []string  // names, first choice first; the rest are fallbacks, empty means the driver's default
