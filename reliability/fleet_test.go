@@ -54,7 +54,20 @@ func (b *beacon) next(ctx context.Context, last *grpc.ClientConn) (*grpc.ClientC
 // errDone ends a client that has all it wants.
 var errDone = errors.New("done")
 
-// keep calls live with each server there is, until it is done.
+// A lostRoom ends a client whose room is gone, though its creation was acknowledged.
+type lostRoom string
+
+func (id lostRoom) Error() string { return "room " + string(id) + " was created and is not there" }
+
+// answered looks at the first event of a stream.
+func answered(room string, e *roompb.ServerEvent) error {
+	if e.GetError().GetCode() == "ROOM_NOT_FOUND" {
+		return lostRoom(room)
+	}
+	return nil
+}
+
+// keep calls live with each server there is, until it is done or has nowhere to go.
 func keep(ctx context.Context, b *beacon, live func(context.Context, *grpc.ClientConn) error) error {
 	var conn *grpc.ClientConn
 	for {
@@ -62,8 +75,12 @@ func keep(ctx context.Context, b *beacon, live func(context.Context, *grpc.Clien
 		if conn, err = b.next(ctx, conn); err != nil {
 			return err
 		}
-		if err := live(ctx, conn); errors.Is(err, errDone) {
+		err = live(ctx, conn)
+		if errors.Is(err, errDone) {
 			return nil
+		}
+		if _, gone := errors.AsType[lostRoom](err); gone {
+			return err
 		}
 	}
 }
@@ -100,7 +117,11 @@ func (w *writer) live(ctx context.Context, conn *grpc.ClientConn) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.Recv(); err != nil {
+	e, err := s.Recv()
+	if err == nil {
+		err = answered(w.room, e)
+	}
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -108,6 +109,9 @@ type fleet struct {
 	tails   []*tail
 	wg      sync.WaitGroup
 	writing sync.WaitGroup
+
+	mu   sync.Mutex
+	lost []string // rooms that are gone
 }
 
 // round has a fleet live through so many kills, then lets it finish and checks what is left.
@@ -203,8 +207,15 @@ func (h *killer) fleet(ctx context.Context, conn *grpc.ClientConn) *fleet {
 	return f
 }
 
+// note notes how a client ended. A lost room is a fault of the server's to report; any other end is unexpected.
 func (f *fleet) note(t testing.TB, err error) {
-	if err != nil {
+	if gone, ok := errors.AsType[lostRoom](err); ok {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if what := gone.Error(); !slices.Contains(f.lost, what) {
+			f.lost = append(f.lost, what)
+		}
+	} else if err != nil {
 		t.Errorf("a client never came to its end: %v", err)
 	}
 }
@@ -229,6 +240,7 @@ func (h *killer) check(f *fleet) {
 		h.t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
+	h.add(check.Lost, f.lost)
 	for _, r := range f.tails {
 		l := check.Read(h.t.Context(), store, room.ID(r.room))
 		var promises []check.Promise

@@ -22,23 +22,28 @@ func (b bug) plant(s journal.Store) journal.Store {
 	return s
 }
 
-// early acknowledges when a batch is encoded, and writes it later.
+// early acknowledges when a batch is encoded, and writes it later. It holds back a writer who is too far ahead of the
+// disk, so that it loses entries and not its clients.
 type early struct {
 	journal.Store
 	mu      sync.Mutex
-	idle    *sync.Cond
+	changed *sync.Cond
 	waiting []journal.Batch
+	taken   int // batches ever accepted
+	written int // batches ever written
 	writing bool
 }
 
 func newEarly(s journal.Store) *early {
 	e := &early{Store: s}
-	e.idle = sync.NewCond(&e.mu)
+	e.changed = sync.NewCond(&e.mu)
 	return e
 }
 
-// lag is how many batches wait before any is written.
-const lag = 8
+const (
+	lag  = 8       // how many batches wait before any is written
+	most = 4 * lag // how many may wait
+)
 
 func (e *early) Append(_ context.Context, b journal.Batch) error {
 	if _, err := journal.AppendRecord(nil, &b); err != nil { // fills in the hashes
@@ -46,44 +51,49 @@ func (e *early) Append(_ context.Context, b journal.Batch) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for len(e.waiting) >= most {
+		e.changed.Wait()
+	}
 	b.Entries = slices.Clone(b.Entries)
 	e.waiting = append(e.waiting, b)
-	if len(e.waiting) >= lag && !e.writing {
-		e.writing = true
-		go e.write()
+	e.taken++
+	if len(e.waiting) >= lag {
+		e.start()
 	}
 	return nil
 }
 
+func (e *early) start() {
+	if !e.writing {
+		e.writing = true
+		go e.write()
+	}
+}
+
 // write writes what waits.
 func (e *early) write() {
-	for {
-		e.mu.Lock()
-		if len(e.waiting) == 0 {
-			e.writing = false
-			e.idle.Broadcast()
-			e.mu.Unlock()
-			return
-		}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.waiting) > 0 {
 		b := e.waiting[0]
 		e.waiting = e.waiting[1:]
 		e.mu.Unlock()
 		if err := e.Store.Append(context.Background(), b); err != nil {
 			panic(err)
 		}
+		e.mu.Lock()
+		e.written++
+		e.changed.Broadcast()
 	}
+	e.writing = false
 }
 
-// flush waits until everything is written.
+// flush waits until all that was accepted before is written.
 func (e *early) flush() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.writing && len(e.waiting) > 0 {
-		e.writing = true
-		go e.write()
-	}
-	for e.writing {
-		e.idle.Wait()
+	for upTo := e.taken; e.written < upTo; e.changed.Wait() {
+		e.start()
 	}
 }
 

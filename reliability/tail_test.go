@@ -62,6 +62,9 @@ func (r *tail) live(ctx context.Context, conn *grpc.ClientConn) error {
 			return err
 		}
 		if first {
+			if err := answered(r.room, e); err != nil {
+				return err
+			}
 			r.begin(e, join.GetCursor())
 		}
 		for _, e := range r.place.Take(e) {
@@ -108,6 +111,9 @@ func sayLast(ctx context.Context, conn *grpc.ClientConn, room, text string) erro
 	open := make(map[string]bool)
 	for first := true; first || len(open) > 0; first = false {
 		e, err := s.Recv()
+		if err == nil {
+			err = answered(room, e)
+		}
 		if err != nil {
 			return err
 		}
