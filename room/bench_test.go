@@ -36,7 +36,7 @@ func benchLog(tb testing.TB, n int) []Entry {
 		}
 		do(ada, PostMessage{Text: "@claude " + text})
 		for job := range s.Jobs() {
-			do(job.By(), CompleteReply{Reply: job.(ReplyJob).Reply, Text: text, Served: "claude-opus", Input: 900, Output: 80})
+			do(job.By(), CompleteReply{Reply: job.(ReplyJob).Reply, Text: text, Served: "claude-opus", Usage: Usage{Input: 900, Output: 80}})
 		}
 	}
 	return log[:n]

@@ -91,7 +91,7 @@ func anyCommand(s *State) *rapid.Generator[Command] {
 			func() Command { return InterruptReply{Model: model, Reply: id} },
 			func() Command { return InterruptReply{Model: model} },
 			func() Command { return CompleteReply{Reply: id, Text: text, Mentions: asked, Served: text} },
-			func() Command { return CompleteReply{Reply: id, Text: "@max " + text, Input: 7} },
+			func() Command { return CompleteReply{Reply: id, Text: "@max " + text, Usage: Usage{Input: 7}} },
 			func() Command { return FailReply{Reply: id, Text: text, Reason: text} },
 			func() Command { return DeclineReply{Reply: id, Reason: text} },
 			func() Command { return ResumeReply{id} },

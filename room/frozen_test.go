@@ -49,6 +49,7 @@ type frozenMessage struct {
 	ReplyTo Offset    `json:"reply_to,omitempty"`
 	At      time.Time `json:"at"`
 	End     End       `json:"end,omitempty"`
+	Poll    Offset    `json:"poll,omitzero"`
 }
 
 type frozenReply struct {

@@ -46,6 +46,7 @@ type Create struct {
 	Description string
 	Visibility  Visibility
 	Models      []Model
+	Policy      Policy
 }
 
 // Describe changes what is not nil. Members may change the description, admins the visibility.

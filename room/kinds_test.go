@@ -55,7 +55,7 @@ func filled(v reflect.Value, n *int) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(strings.Repeat("s", *n))
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n))
 	case reflect.Uint64:
 		v.SetUint(uint64(*n))
@@ -65,6 +65,9 @@ func filled(v reflect.Value, n *int) {
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		filled(v.Index(0), n)
 		filled(v.Index(1), n)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		filled(v.Elem(), n)
 	case reflect.Struct:
 		if v.Type() == reflect.TypeOf(morning) {
 			v.Set(reflect.ValueOf(morning.Add(123456789)))

@@ -46,6 +46,7 @@ type Message struct {
 	ReplyTo Offset
 	At      time.Time
 	End     End
+	Poll    Offset // the poll it opens; 0 if it is no poll
 }
 
 // MessageOf reads the message an entry holds, if it holds one.
@@ -60,6 +61,12 @@ func MessageOf(e *Entry) (Message, bool) {
 		m.said(v.Reply, v.Text, Interrupted)
 	case ReplyFailed:
 		m.said(v.Reply, v.Text, Failed)
+	case PollOpened:
+		m.Name, m.Text, m.Poll = v.Name, v.Question, e.Offset
+	case AutopilotStarted:
+		m.Name, m.Text = v.Name, v.Goal
+	case AutopilotGuided:
+		m.Name, m.Text, m.ReplyTo = v.Name, v.Text, v.Autopilot
 	}
 	return m, m.Text != ""
 }

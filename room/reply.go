@@ -21,6 +21,11 @@ type ReplyRequested struct {
 	Reply ReplyRef  `json:"reply"`
 	Depth int       `json:"depth,omitempty"` // how many models asked one another before
 	Until time.Time `json:"until"`           // when the room stops waiting
+
+	Path      []ModelID `json:"path,omitempty"` // the models that asked one another before, the first one first
+	For       PersonID  `json:"for,omitempty"`  // who led to it, in the end
+	Allowance Allowance `json:"allowance,omitzero"`
+	Turn      *Turn     `json:"turn,omitempty"` // if it is one of an autopilot
 }
 
 // ReplyResumed says that a reply was started again, after a crash or a lost worker. Words said before are void.
@@ -35,8 +40,7 @@ type ReplyCompleted struct {
 	Text     string    `json:"text"`
 	Mentions []ModelID `json:"mentions,omitempty"`
 	Served   string    `json:"served,omitempty"` // the provider's model that answered
-	Input    int       `json:"input,omitempty"`  // tokens
-	Output   int       `json:"output,omitempty"` // tokens
+	Usage
 }
 
 // ReplyInterrupted says that somebody stopped a model, and what it had said by then.
@@ -51,12 +55,35 @@ type ReplyFailed struct {
 	Reply  ReplyRef `json:"reply"`
 	Text   string   `json:"text,omitempty"`
 	Reason string   `json:"reason"`
+	Served string   `json:"served,omitempty"`
+	Usage
 }
 
 // ReplyDeclined says that a model chose not to answer.
 type ReplyDeclined struct {
 	Reply  ReplyRef `json:"reply"`
 	Reason string   `json:"reason,omitempty"`
+	Served string   `json:"served,omitempty"`
+	Usage
+}
+
+// Withholding says why models were not asked.
+type Withholding string
+
+// The reasons not to ask a model.
+const (
+	TooDeep  Withholding = "depth"      // enough models have asked one another in a row
+	Repeated Withholding = "repetition" // they go round in circles
+	NoBudget Withholding = "budget"     // the room may not spend more
+	TooMany  Withholding = "busy"       // enough replies are under way
+)
+
+// ReplyWithheld says that models were mentioned and are not asked, and why.
+type ReplyWithheld struct {
+	Trigger Offset      `json:"trigger"` // the message that mentions them
+	Models  []ModelID   `json:"models"`
+	Why     Withholding `json:"why"`
+	Text    string      `json:"text"` // for people
 }
 
 func (ReplyRequested) event()   {}
@@ -65,6 +92,7 @@ func (ReplyCompleted) event()   {}
 func (ReplyInterrupted) event() {}
 func (ReplyFailed) event()      {}
 func (ReplyDeclined) event()    {}
+func (ReplyWithheld) event()    {}
 
 // InterruptReply stops a running reply, or with a zero Reply all running replies of Model.
 type InterruptReply struct {
@@ -78,8 +106,9 @@ type CompleteReply struct {
 	Text     string
 	Mentions []ModelID
 	Served   string
-	Input    int
-	Output   int
+	Usage    Usage
+	Finish   *Finish // of an autopilot's turn
+	Ask      *Ask    // of an autopilot's turn
 }
 
 // FailReply ends a reply that could not be given. Text is what was said by then.
@@ -87,12 +116,16 @@ type FailReply struct {
 	Reply  Offset
 	Text   string
 	Reason string
+	Served string
+	Usage  Usage
 }
 
 // DeclineReply ends a reply that the model does not want to give.
 type DeclineReply struct {
 	Reply  Offset
 	Reason string
+	Served string
+	Usage  Usage
 }
 
 // ResumeReply counts another attempt at a reply, or gives it up when there were enough.
@@ -133,12 +166,16 @@ func (s Said) Key() string { return fmt.Sprintf("said/%d", s.Reply.ID) }
 
 // A running reply was asked for and has not ended.
 type running struct {
-	ref      ReplyRef
-	depth    int
-	attempts int
-	asked    time.Time
-	until    time.Time
-	to       []Identity // who may see it; empty means everyone
+	ref       ReplyRef
+	depth     int
+	path      []ModelID
+	asker     PersonID
+	allowance Allowance
+	turn      *Turn
+	attempts  int
+	asked     time.Time
+	until     time.Time
+	to        []Identity // who may see it; empty means everyone
 }
 
 // spare is how many more replies may run now.
@@ -197,7 +234,7 @@ func (s *State) complete(m Meta, c CompleteReply) ([]Event, error) {
 		return nil, invalid("a completed reply needs text in UTF-8")
 	}
 	asked := s.askedBy(r, c)
-	done := ReplyCompleted{Reply: r.ref, Text: c.Text, Mentions: asked, Served: brief(c.Served), Input: c.Input, Output: c.Output}
+	done := ReplyCompleted{Reply: r.ref, Text: c.Text, Mentions: asked, Served: brief(c.Served), Usage: c.Usage}
 	return append([]Event{done}, s.request(m, asked, r.ref.ID, r.depth+1)...), nil
 }
 
@@ -219,7 +256,7 @@ func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason)}}, nil
+	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage}}, nil
 }
 
 func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
@@ -227,7 +264,7 @@ func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyDeclined{Reply: r.ref, Reason: brief(c.Reason)}}, nil
+	return []Event{ReplyDeclined{Reply: r.ref, Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage}}, nil
 }
 
 func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
@@ -258,7 +295,9 @@ func (s *State) tick(m Meta) ([]Event, error) {
 	if m.By != System {
 		return nil, refuse(CodeForbidden, "only the server tells a room what time it is")
 	}
-	return s.expire(m), nil
+	events := s.expire(m)
+	events = append(events, s.expirePolls(m)...)
+	return append(events, s.expireSummary(m)...), nil
 }
 
 // expire ends the replies whose time is over.
@@ -275,7 +314,10 @@ func (s *State) expire(m Meta) []Event {
 
 func (s *State) applyRequested(e *Entry, v ReplyRequested) {
 	v.Reply.ID = e.Offset
-	s.replies[e.Offset] = &running{ref: v.Reply, depth: v.Depth, attempts: 1, asked: e.At, until: v.Until, to: e.To}
+	s.replies[e.Offset] = &running{
+		ref: v.Reply, depth: v.Depth, path: v.Path, asker: v.For, allowance: v.Allowance, turn: v.Turn,
+		attempts: 1, asked: e.At, until: v.Until, to: e.To,
+	}
 }
 
 func (s *State) applyResumed(v ReplyResumed) {

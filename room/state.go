@@ -25,6 +25,13 @@ type Rules struct {
 	ReplyAttempts int           // how often a reply is started, crashes included
 	Window        int           // messages kept in memory
 	Causes        int           // keyed commands remembered
+
+	BallotTime     time.Duration // how long the room waits for a model's ballot, or for a summary
+	Polls          int           // polls that may be open at once; as many closed ones are kept in memory
+	AutopilotTurns int           // most turns of an autopilot that names none
+	Total, Day     Allowance     // what any room may spend; its own Policy may allow less
+	CallCost       Cost          // most that one call may take where there is any limit of money
+	Secret         string        // makes the pseudonyms of anonymous voters; the same on all servers of a log
 }
 
 // DefaultRules are the limits of a room whose operator chose none.
@@ -32,6 +39,7 @@ func DefaultRules() Rules {
 	return Rules{
 		MessageBytes: 32 << 10, MaxDepth: 4, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 3,
 		Window: 200, Causes: 1024,
+		BallotTime: 3 * time.Minute, Polls: 20, AutopilotTurns: 12, CallCost: Dollar / 2,
 	}
 }
 
@@ -52,6 +60,12 @@ type State struct {
 	messages []remembered // the newest, oldest first
 	replies  map[Offset]*running
 	causes   causes
+
+	polls     polls
+	autopilot *autopilot // the one that runs, or the last; nil if there was none
+	accounts  accounts
+	policy    Policy
+	summary   summaries
 }
 
 // New returns the state of a room without entries.
@@ -111,6 +125,44 @@ func (s *State) Decide(m Meta, c Command) ([]Event, error) {
 		return s.decline(m, c)
 	case ResumeReply:
 		return s.resume(m, c)
+	case OpenPoll:
+		return s.openPoll(m, c)
+	case CastVote:
+		return s.castVote(m, c)
+	case ClosePoll:
+		return s.closePoll(m, c)
+	case CastBallot:
+		return s.castBallot(m, c)
+	case MissBallot:
+		return s.missBallot(m, c)
+	case CountBallots:
+		return s.countBallots(m, c)
+	case ResumeBallot:
+		return s.resumeBallot(m, c)
+	case ResumeBallots:
+		return s.resumeBallots(m, c)
+	case StartAutopilot:
+		return s.startAutopilot(m, c)
+	case PauseAutopilot:
+		return s.pauseAutopilot(m, c)
+	case ResumeAutopilot:
+		return s.resumeAutopilot(m, c)
+	case GuideAutopilot:
+		return s.guideAutopilot(m, c)
+	case StopAutopilot:
+		return s.stopAutopilot(m, c)
+	case SetPolicy:
+		return s.setPolicy(m, c)
+	case RecordUsage:
+		return s.recordUsage(m, c)
+	case RequestSummary:
+		return s.requestSummary(m, c)
+	case CompleteSummary:
+		return s.completeSummary(m, c)
+	case FailSummary:
+		return s.failSummary(m, c)
+	case ResumeSummary:
+		return s.resumeSummary(m, c)
 	case Tick:
 		return s.tick(m)
 	}
@@ -121,6 +173,7 @@ func (s *State) Decide(m Meta, c Command) ([]Event, error) {
 func (s *State) Apply(e *Entry) {
 	s.head = e.Offset
 	s.causes.add(e.By, e.Cause, e.Offset)
+	s.accounts.add(e)
 	switch v := e.Event.(type) {
 	case RoomCreated:
 		s.epoch, s.info = v.Epoch, v.Info
@@ -157,6 +210,43 @@ func (s *State) Apply(e *Entry) {
 		s.applyMessage(e)
 	case ReplyDeclined:
 		s.applyEnded(v.Reply)
+	case ReplyWithheld:
+	case PollOpened:
+		s.applyPollOpened(e, v)
+		s.applyMessage(e)
+	case BallotRequested:
+		s.applyBallotRequested(e, v)
+	case BallotResumed:
+		s.applyBallotResumed(v)
+	case BallotMissed:
+		s.applyBallotMissed(v)
+	case VoteCast:
+		s.applyVote(e, v)
+	case PollClosed:
+		s.applyPollClosed(e, v)
+	case AutopilotStarted:
+		s.applyAutopilotStarted(e, v)
+		s.applyMessage(e)
+	case AutopilotPaused:
+		s.applyAutopilotPaused(v)
+	case AutopilotResumed:
+		s.applyAutopilotResumed(v)
+	case AutopilotGuided:
+		s.applyMessage(e)
+		s.applyAutopilotGuided(e, v)
+	case AutopilotEnded:
+		s.applyAutopilotEnded(v)
+	case PolicyChanged:
+		s.policy = v.Policy
+	case UsageRecorded:
+	case SummaryRequested:
+		s.applySummaryRequested(e, v)
+	case SummaryResumed:
+		s.applySummaryResumed(v)
+	case SummaryWritten:
+		s.applySummaryWritten(e, v)
+	case SummaryFailed:
+		s.applySummaryFailed(e, v)
 	case Unknown:
 	}
 }
@@ -169,18 +259,32 @@ func (s *State) Jobs() iter.Seq[Job] {
 				return
 			}
 		}
+		for job := range s.ballotJobs() {
+			if !yield(job) {
+				return
+			}
+		}
+		if job, ok := s.summary.job(); ok {
+			yield(job)
+		}
 	}
 }
 
 // Due is when the State wants a Tick; zero means never.
 func (s *State) Due() time.Time {
-	var due time.Time
+	due := sooner(s.pollsDue(), s.summary.due())
 	for _, r := range s.replies {
-		if due.IsZero() || r.until.Before(due) {
-			due = r.until
-		}
+		due = sooner(due, r.until)
 	}
 	return due
+}
+
+// sooner is the earlier of two times; zero means never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // running lists the running replies, oldest first.

@@ -14,14 +14,23 @@ type View struct {
 	People   []Person  // everybody who ever joined, in the order they first came
 	Messages []Message // the newest, oldest first
 	Replies  []Reply   // those under way, oldest first
+
+	Polls     []Poll     // the open ones and the newest of the closed, oldest first
+	Autopilot *Autopilot // the one that runs, or the last; nil if there was none
+	Policy    Policy
+	Accounts  Accounts
+	Summary   *Summary // of what is older than the messages that matter now; nil if there is none
 }
 
 // A Reply is a reply under way.
 type Reply struct {
-	Ref   ReplyRef
-	Depth int
-	Asked time.Time
-	Text  string // the words so far; the State does not know them, the hub fills them in
+	Ref       ReplyRef
+	Depth     int
+	Path      []ModelID
+	Asked     time.Time
+	Allowance Allowance
+	Turn      *Turn
+	Text      string // the words so far; the State does not know them, the hub fills them in
 }
 
 // View shows the room to viewer, with the newest n messages (at most Rules.Window) that it may see.
@@ -34,9 +43,16 @@ func (s *State) View(viewer Identity, n int) View {
 	v.Messages = s.newest(viewer, min(n, s.rules.Window))
 	for _, r := range s.running() {
 		if visible(r.to, viewer) {
-			v.Replies = append(v.Replies, Reply{Ref: r.ref, Depth: r.depth, Asked: r.asked})
+			v.Replies = append(v.Replies, Reply{
+				Ref: r.ref, Depth: r.depth, Path: r.path, Asked: r.asked, Allowance: r.allowance, Turn: r.turn,
+			})
 		}
 	}
+	v.Polls = s.viewPolls(viewer)
+	v.Autopilot = s.viewAutopilot()
+	v.Policy = s.policy
+	v.Accounts = s.accounts.view()
+	v.Summary = s.summary.view()
 	return v
 }
 

@@ -106,7 +106,7 @@ func (w *Worker) end(t *task, a *answer) room.Command {
 	}
 	return room.CompleteReply{
 		Reply: t.ID, Text: a.text(), Mentions: asked,
-		Served: a.served, Input: a.usage.Input, Output: a.usage.Output,
+		Served: a.served, Usage: room.Usage{Input: a.usage.Input, Output: a.usage.Output},
 	}
 }
 

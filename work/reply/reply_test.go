@@ -46,7 +46,7 @@ func TestOutcomes(t *testing.T) {
 		{
 			"words",
 			[]step{text("Some "), text("peas."), usage},
-			room.CompleteReply{Reply: 8, Text: "Some peas.", Served: "claude-9-0304", Input: 10, Output: 3},
+			room.CompleteReply{Reply: 8, Text: "Some peas.", Served: "claude-9-0304", Usage: room.Usage{Input: 10, Output: 3}},
 		},
 		{"own name", []step{text("\n[Cla"), text("UDE]"), text(": Peas.")}, room.CompleteReply{Reply: 8, Text: "Peas."}},
 		{"cut rune", []step{text("\xe8\xb1"), text("\x86 "), text("\xe8")}, room.CompleteReply{Reply: 8, Text: "豆 "}},

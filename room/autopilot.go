@@ -1,0 +1,192 @@
+package room
+
+// Mode says who speaks when while models work on a goal by themselves.
+type Mode string
+
+// The modes.
+const (
+	RoundRobin Mode = "round_robin" // one after the other, again and again
+	Leader     Mode = "leader"      // the lead, then all others at once, again and again; only the lead finishes
+	Debate     Mode = "debate"      // the others in turn, then the lead as judge of the round
+	Relay      Mode = "relay"       // each once, on what the one before left; the last text is the result
+	Consensus  Mode = "consensus"   // all at once, each with a proposal, then a vote on these
+)
+
+// Part is what a turn asks of its speaker.
+type Part string
+
+// The parts.
+const (
+	Speaker  Part = "speaker"
+	Lead     Part = "lead"
+	Follower Part = "follower"
+	Debater  Part = "debater"
+	Judge    Part = "judge"
+	Runner   Part = "runner"
+	Proposer Part = "proposer"
+)
+
+// A Turn is a reply's place in an autopilot.
+type Turn struct {
+	Autopilot Offset `json:"autopilot"`
+	N         int    `json:"n"` // 1 is the first
+	Part      Part   `json:"part"`
+	Last      bool   `json:"last,omitempty"` // no turn can follow: it has to end here
+}
+
+// AutopilotStarted says that models are to work on a goal until it is done or needs a person. Its offset is its id; it
+// is a message, too, with the goal as text.
+type AutopilotStarted struct {
+	Name   string    `json:"name"` // the starter's, as it was then
+	Goal   string    `json:"goal"`
+	Mode   Mode      `json:"mode"`
+	Models []ModelID `json:"models"`         // who takes part, in the order they speak
+	Lead   ModelID   `json:"lead,omitempty"` // leader or judge; one of Models
+	Turns  int       `json:"turns"`          // most turns
+	Limit  Cost      `json:"limit,omitempty"`
+}
+
+// AutopilotPaused says that no turn follows until it is resumed. Turns under way go on.
+type AutopilotPaused struct {
+	Autopilot Offset `json:"autopilot"`
+	Name      string `json:"name,omitempty"` // who paused it
+	Reason    string `json:"reason,omitempty"`
+}
+
+// AutopilotResumed says that turns follow again.
+type AutopilotResumed struct {
+	Autopilot Offset `json:"autopilot"`
+	Name      string `json:"name"`
+}
+
+// AutopilotGuided says what a person wants the models to mind. It is a message, too.
+type AutopilotGuided struct {
+	Autopilot Offset `json:"autopilot"`
+	Name      string `json:"name"`
+	Text      string `json:"text"`
+}
+
+// Outcome says why an autopilot ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Finished   Outcome = "finished" // a model says that the goal is reached
+	Asked      Outcome = "asked"    // a model asks the people; Poll is the question
+	Agreed     Outcome = "agreed"   // the vote of a consensus decided
+	Disagreed  Outcome = "disagreed"
+	Stopped    Outcome = "stopped" // by a person
+	OutOfTurns Outcome = "turns"
+	OutOfMoney Outcome = "money"
+	Repeating  Outcome = "repeating"
+	Broken     Outcome = "broken" // its models failed, or there are too few of them left
+)
+
+// AutopilotEnded says how an autopilot ended.
+type AutopilotEnded struct {
+	Autopilot Offset  `json:"autopilot"`
+	Goal      string  `json:"goal"`
+	Outcome   Outcome `json:"outcome"`
+	Name      string  `json:"name,omitempty"`    // the person or model that ended it
+	Summary   string  `json:"summary,omitempty"` // the result
+	Reason    string  `json:"reason,omitempty"`
+	Poll      Offset  `json:"poll,omitempty"`
+	Turns     int     `json:"turns"` // taken
+	Spent     Usage   `json:"spent"`
+}
+
+func (AutopilotStarted) event() {}
+func (AutopilotPaused) event()  {}
+func (AutopilotResumed) event() {}
+func (AutopilotGuided) event()  {}
+func (AutopilotEnded) event()   {}
+
+// StartAutopilot has models work on a goal. Without Models all of the room take part; Lead is the first of them if it is
+// empty and the mode has one; without Turns they are Rules.AutopilotTurns.
+type StartAutopilot struct {
+	Goal   string
+	Mode   Mode
+	Models []ModelID
+	Lead   ModelID
+	Turns  int
+	Limit  Cost
+}
+
+// PauseAutopilot lets no further turn begin.
+type PauseAutopilot struct{ Autopilot Offset }
+
+// ResumeAutopilot lets turns begin again.
+type ResumeAutopilot struct{ Autopilot Offset }
+
+// GuideAutopilot tells the models what to mind from their next turn on.
+type GuideAutopilot struct {
+	Autopilot Offset
+	Text      string
+}
+
+// StopAutopilot ends it, and interrupts the turns under way.
+type StopAutopilot struct{ Autopilot Offset }
+
+func (StartAutopilot) command()  {}
+func (PauseAutopilot) command()  {}
+func (ResumeAutopilot) command() {}
+func (GuideAutopilot) command()  {}
+func (StopAutopilot) command()   {}
+
+// Finish is a turn's wish to end the autopilot, because the goal is reached.
+type Finish struct{ Summary string }
+
+// Ask is a turn's wish to end the autopilot, because only the people can answer.
+type Ask struct {
+	Question string
+	Options  []Option
+}
+
+// An Autopilot is an autopilot as everybody sees it: the one that runs, or the last that did.
+type Autopilot struct {
+	ID      Offset
+	By      Identity
+	Started AutopilotStarted
+	Paused  bool
+	Turn    int // turns begun
+	Spent   Usage
+	Next    []ModelID // who speaks next, as things are; empty once it has ended
+	Poll    Offset    // the vote under way, of a consensus
+	Guides  []Message // what people said to mind, oldest first
+	Ended   *AutopilotEnded
+}
+
+// autopilot is the State's part of an Autopilot.
+type autopilot struct{ Autopilot }
+
+func (s *State) startAutopilot(m Meta, c StartAutopilot) ([]Event, error) {
+	return nil, refuse(CodeInternal, "not built yet")
+}
+
+func (s *State) pauseAutopilot(m Meta, c PauseAutopilot) ([]Event, error) {
+	return nil, refuse(CodeInternal, "not built yet")
+}
+
+func (s *State) resumeAutopilot(m Meta, c ResumeAutopilot) ([]Event, error) {
+	return nil, refuse(CodeInternal, "not built yet")
+}
+
+func (s *State) guideAutopilot(m Meta, c GuideAutopilot) ([]Event, error) {
+	return nil, refuse(CodeInternal, "not built yet")
+}
+
+func (s *State) stopAutopilot(m Meta, c StopAutopilot) ([]Event, error) {
+	return nil, refuse(CodeInternal, "not built yet")
+}
+
+func (s *State) applyAutopilotStarted(e *Entry, v AutopilotStarted) {}
+
+func (s *State) applyAutopilotPaused(v AutopilotPaused) {}
+
+func (s *State) applyAutopilotResumed(v AutopilotResumed) {}
+
+func (s *State) applyAutopilotGuided(e *Entry, v AutopilotGuided) {}
+
+func (s *State) applyAutopilotEnded(v AutopilotEnded) {}
+
+func (s *State) viewAutopilot() *Autopilot { return nil }
