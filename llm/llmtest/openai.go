@@ -86,6 +86,8 @@ func (o *OpenAI) act(s *sse, r *http.Request, act Act) {
 		panic(http.ErrAbortHandler)
 	case Hang:
 		<-r.Context().Done()
+	case Trickle:
+		s.trickle(r.Context())
 	case Finish:
 		s.finish(act)
 	}
