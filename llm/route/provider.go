@@ -64,12 +64,12 @@ func (p *provider) whole(asked, told string) string {
 func (p *provider) stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Delta, error] {
 	return func(yield func(llm.Delta, error) bool) {
 		for try := 1; ; try++ {
-			settled, err := p.ask(ctx, req, yield)
+			settled, took, err := p.ask(ctx, req, yield)
 			if settled {
 				return
 			}
-			wait, again := p.again(ctx, try, err)
-			if !again {
+			wait, again := p.again(try, err)
+			if !again || took > p.retry.Most || ctx.Err() != nil {
 				yield(llm.Delta{}, err)
 				return
 			}
@@ -82,14 +82,16 @@ func (p *provider) stream(ctx context.Context, req llm.Request) iter.Seq2[llm.De
 	}
 }
 
-// ask asks once, when it is this call's turn.
-func (p *provider) ask(ctx context.Context, req llm.Request, yield func(llm.Delta, error) bool) (settled bool, err error) {
+// ask asks once, when it is this call's turn, and tells how long the provider took.
+func (p *provider) ask(ctx context.Context, req llm.Request, yield func(llm.Delta, error) bool) (settled bool, took time.Duration, err error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	defer leave()
-	return llm.Attempt(p.Model.Stream(ctx, req), yield)
+	from := p.clock.Now()
+	settled, err = llm.Attempt(p.Model.Stream(ctx, req), yield)
+	return settled, p.clock.Now().Sub(from), err
 }
 
 // enter waits for a turn. leave ends it.
@@ -129,13 +131,13 @@ func (p *provider) sleep(ctx context.Context, d time.Duration) error {
 type Retry struct {
 	Times int           // at most, after the first time
 	First time.Duration // the first wait
-	Most  time.Duration // the longest, and the longest Retry-After of a provider that is waited for
+	Most  time.Duration // the longest; what takes a provider longer, to come back or to fail, is not tried again
 }
 
 // again tells whether asking once more can help, and after which time.
-func (p *provider) again(ctx context.Context, try int, err error) (time.Duration, bool) {
+func (p *provider) again(try int, err error) (time.Duration, bool) {
 	var e *llm.Error
-	if ctx.Err() != nil || try > p.retry.Times || !errors.As(err, &e) || (e.Kind != llm.Overloaded && e.Kind != llm.Unavailable) {
+	if try > p.retry.Times || !errors.As(err, &e) || (e.Kind != llm.Overloaded && e.Kind != llm.Unavailable) {
 		return 0, false
 	}
 	if e.RetryAfter > p.retry.Most {

@@ -3,6 +3,7 @@ package route_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -247,6 +248,33 @@ func TestSoManyCallsAtATime(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whoever was silent until a limit ended the call is not asked again: the next model may answer.
+func TestASlowFailureIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &silent{after: time.Minute}
+		_, list := players(map[string]func(llm.Request) llmtest.Act{"fine": llmtest.Always(llmtest.Say("fine"))})
+		list = append(list, route.Provider{Name: "slow", Model: slow})
+		m := open(t, route.Config{Default: "slow", Providers: list, Retry: route.Retry{Times: 3, First: time.Second, Most: 20 * time.Second}})
+		if got := ask(t.Context(), m, "slow/x", "fine/x"); got.Text != "fine" || slow.asked != 1 {
+			t.Errorf("got %q, %v after %d tries", got.Text, got.Err, slow.asked)
+		}
+	})
+}
+
+// silent says nothing until it is given up.
+type silent struct {
+	after time.Duration
+	asked int
+}
+
+func (s *silent) Stream(context.Context, llm.Request) iter.Seq2[llm.Delta, error] {
+	return func(yield func(llm.Delta, error) bool) {
+		s.asked++
+		time.Sleep(s.after)
+		yield(llm.Delta{}, &llm.Error{Kind: llm.Unavailable, Provider: "slow", Err: errors.New("the provider went silent")})
+	}
 }
 
 // A call that waits to ask again takes nobody's turn.
