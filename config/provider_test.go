@@ -25,18 +25,21 @@ func TestKeysAndAddressesOfProviders(t *testing.T) {
 			config.LLMOpenAI, "b", "http://proxy/v1", "",
 		},
 		"the vendors' own variables": {
-			"llm: {provider: anthropic}", []string{"ANTHROPIC_API_KEY=a"},
+			"llm: {provider: anthropic}",
+			[]string{"ANTHROPIC_API_KEY=a"},
 			config.LLMAnthropic, "a", "https://api.anthropic.com", "",
 		},
 		"the first of several": {"", []string{"GEMINI_API_KEY=a", "GOOGLE_API_KEY=b"}, config.LLMGoogle, "a", "https://generativelanguage.googleapis.com", ""},
 		"the other of several": {"", []string{"GOOGLE_API_KEY=b"}, config.LLMGoogle, "b", "https://generativelanguage.googleapis.com", ""},
 		"ours first":           {"providers: {openai: {api_key: a}}", []string{"OPENAI_API_KEY=b"}, config.LLMOpenAI, "a", "https://api.openai.com/v1", ""},
 		"a vendor's key stays with the vendor": {
-			"llm: {provider: openai, base_url: \"http://127.0.0.1:8000/v1\"}", []string{"OPENAI_API_KEY=a"},
+			"llm: {provider: openai, base_url: \"http://127.0.0.1:8000/v1\"}",
+			[]string{"OPENAI_API_KEY=a"},
 			config.LLMOpenAI, "", "http://127.0.0.1:8000/v1", "",
 		},
 		"at whatever address of its own": {
-			"providers: {openai: {base_url: \"http://127.0.0.1:8000/v1\"}}", []string{"OPENAI_API_KEY=a"},
+			"providers: {openai: {base_url: \"http://127.0.0.1:8000/v1\"}}",
+			[]string{"OPENAI_API_KEY=a"},
 			config.LLMOpenAI, "", "http://127.0.0.1:8000/v1", "",
 		},
 		"a key of providers stays at its address": {
