@@ -37,6 +37,8 @@ var layers = []layer{
 	{"fanout/...", []string{"fanout", "room", "seam"}, "a driver knows its contract and one vendor"},
 	{"llm", []string{"seam"}, "a contract knows no driver, and a model knows nothing of rooms"},
 	{"llm/remote", []string{"llm", "chat/wire", "seam", "proto/gen/..."}, "the client of the Chat service is a driver that speaks our own wire"},
+	{"llm/route", []string{"llm", "seam"}, "many Models behind one: it knows the contract and no driver; cmd brings them together"},
+	{"llm/price", []string{"llm"}, "arithmetic on llm's usage; the table comes from whoever has the configuration"},
 	{"llm/...", []string{"llm", "seam"}, "a driver knows its contract and one vendor"},
 	{"speech", []string{"seam"}, "a contract knows no driver"},
 	{"speech/...", []string{"speech", "seam"}, "a driver knows its contract and one vendor"},

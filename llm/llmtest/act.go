@@ -53,9 +53,10 @@ type End int
 
 // The ends.
 const (
-	Finish End = iota // as a complete answer
-	Cut               // the connection breaks
-	Hang              // nothing more comes, until the caller is gone
+	Finish  End = iota // as a complete answer
+	Cut                // the connection breaks
+	Hang               // nothing more comes, until the caller is gone
+	Trickle            // bytes keep coming that say nothing, until the caller is gone: a slow loris
 )
 
 // Say is an act that says words, one in each beat.

@@ -16,6 +16,7 @@ func endingTests() []test {
 		{"cancelled in silence", testCancelledInSilence},
 		{"cancelled between words", testCancelledBetween},
 		{"cancelled while words flow", testCancelledInFlow},
+		{"one of several is cancelled", testCancelledOne},
 		{"deadline", testDeadline},
 		{"left early", testLeftEarly},
 		{"left early while words flow", testLeftInFlow},
@@ -114,6 +115,30 @@ func testCancelledInFlow(t *testing.T, h Harness) {
 	stopped(t, last, errStopped)
 	if n > 12 {
 		t.Errorf("%d more deltas after the cancel", n-10)
+	}
+	AwaitOpen(t, up, 0)
+}
+
+func testCancelledOne(t *testing.T, h Harness) {
+	act := Act{Beats: []Beat{{Text: "one "}, {Text: "two", Hold: true}}}
+	m, up := h.Start(t, Always(act))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	stopping, others := make(chan Answer, 1), make(chan Answer, 3)
+	go func() { stopping <- Gather(m.Stream(ctx, Ask("hello"))) }()
+	AwaitOpen(t, up, 1)
+	for range cap(others) {
+		go func() { others <- Gather(m.Stream(t.Context(), Ask("hello"))) }()
+	}
+	AwaitOpen(t, up, 1+cap(others))
+	cancel(errStopped)
+	stopped(t, (<-stopping).Err, errStopped)
+	AwaitOpen(t, up, cap(others))
+	for range cap(others) {
+		up.Release()
+	}
+	for range cap(others) {
+		whole(t, <-others, act)
 	}
 	AwaitOpen(t, up, 0)
 }

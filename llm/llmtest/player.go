@@ -71,7 +71,7 @@ func (p *Player) end(ctx context.Context, act Act, yield func(llm.Delta, error) 
 			p.cut()
 		}
 		yield(llm.Delta{}, &llm.Error{Kind: llm.Broken, Provider: "player", Err: errors.New("the act ends here")})
-	case Hang:
+	case Hang, Trickle: // there are no bytes between the player and its caller
 		<-ctx.Done()
 		yield(llm.Delta{}, context.Cause(ctx))
 	case Finish:

@@ -2,8 +2,10 @@ package llmtest
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"parley/llm"
 )
@@ -104,6 +106,24 @@ func (s *sse) event(v any) {
 		s.write([]byte(": PROCESSING\n\n"))
 	}
 	s.write(append(append([]byte("data: "), data...), "\n\n"...))
+}
+
+// trickle sends what keeps a connection busy and says nothing: comments, and chunks without words.
+func (s *sse) trickle(ctx context.Context) {
+	tick := time.NewTicker(trickle)
+	defer tick.Stop()
+	for n := 0; !s.gone; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if n%2 == 0 {
+			s.write([]byte(": PROCESSING\n\n"))
+		} else {
+			s.chunk(map[string]any{"content": ""}, nil)
+		}
+	}
 }
 
 // write sends what it is given at once, in pieces of Drip bytes that care for no character. The end of a large event

@@ -12,6 +12,9 @@ import (
 // patience bounds how long a failing test waits; a passing one never waits for it.
 const patience = 5 * time.Second
 
+// trickle is the time between two pieces of a fake that has nothing to say, far below any silence that a test allows.
+const trickle = 5 * time.Millisecond
+
 // An Upstream is a provider under a test's control.
 type Upstream interface {
 	// Release lets one call pass one Hold.

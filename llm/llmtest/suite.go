@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -15,6 +16,10 @@ import (
 type Harness struct {
 	// Start makes a Model whose upstream plays what play says, and stops both with the test.
 	Start func(t *testing.T, play func(llm.Request) Act) (llm.Model, Upstream)
+
+	// Impatient is Start with the longest silence that the model bears. A driver without such a limit leaves it nil and
+	// says in Lacks why.
+	Impatient func(t *testing.T, play func(llm.Request) Act, silence time.Duration) (llm.Model, Upstream)
 
 	// Unreachable makes a Model whose upstream does not exist.
 	Unreachable func(t *testing.T) llm.Model
@@ -29,7 +34,7 @@ type test struct {
 }
 
 func suite() []test {
-	return slices.Concat(wordTests(), toolTests(), faultTests(), endingTests())
+	return slices.Concat(wordTests(), toolTests(), faultTests(), silenceTests(), endingTests(), listTests())
 }
 
 // Run holds a driver to the contract of llm.Model. A test that the harness lacks is skipped with its reason; a lack
