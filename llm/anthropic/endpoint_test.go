@@ -216,7 +216,9 @@ func TestRequests(t *testing.T) {
 			req: llm.Request{Models: []string{"m"}, Messages: []llm.Message{
 				{Role: llm.System, Text: "Be Ada."},
 				{Role: llm.Assistant, Text: "Welcome."},
-				{Role: llm.User, Text: "one"}, {Role: llm.User, Text: " \n"}, {Role: llm.User, Text: "two"},
+				{Role: llm.User, Text: "one"},
+				{Role: llm.User, Text: " \n"},
+				{Role: llm.User, Text: "two"},
 				{Role: llm.Assistant, Text: "Three."},
 			}},
 			want: `{"model":"m","max_tokens":50,"stream":true,"thinking":{"type":"adaptive","display":"summarized"},

@@ -113,7 +113,7 @@ func (a *answer) take(chunk *genai.GenerateContentResponse) error {
 		a.pass(c.Content.Parts)
 	}
 	if c.FinishReason != "" && c.FinishReason != genai.FinishReasonUnspecified && !a.left {
-		return a.finished(c.FinishReason, c.FinishMessage)
+		return a.finished(c.FinishReason)
 	}
 	return nil
 }
@@ -147,23 +147,38 @@ func (a *answer) call(part int, p *genai.Part) {
 	a.calls = append(a.calls, llm.ToolCall{ID: id, Name: p.FunctionCall.Name, Arguments: a.written(part)})
 }
 
+// An event is what the SDK's view of a chunk leaves out.
+type event struct {
+	Candidates []candidate `json:"candidates"`
+}
+
+type candidate struct {
+	Message string `json:"finishMessage"`
+	Content struct {
+		Parts []struct {
+			FunctionCall struct {
+				Args json.RawMessage `json:"args"`
+			} `json:"functionCall"`
+		} `json:"parts"`
+	} `json:"content"`
+}
+
+// raw reads the event under way once more; empty if it has no candidate.
+func (a *answer) raw() candidate {
+	var e event
+	if json.Unmarshal(a.x.event, &e) != nil || len(e.Candidates) == 0 {
+		return candidate{}
+	}
+	return e.Candidates[0]
+}
+
 // written is the arguments of the event's nth part as they were written: the SDK gives them as a map.
 func (a *answer) written(nth int) string {
-	var e struct {
-		Candidates []struct {
-			Content struct {
-				Parts []struct {
-					FunctionCall struct {
-						Args json.RawMessage `json:"args"`
-					} `json:"functionCall"`
-				} `json:"parts"`
-			} `json:"content"`
-		} `json:"candidates"`
-	}
-	if json.Unmarshal(a.x.event, &e) != nil || len(e.Candidates) == 0 || nth >= len(e.Candidates[0].Content.Parts) {
+	parts := a.raw().Content.Parts
+	if nth >= len(parts) {
 		return "{}"
 	}
-	args := string(e.Candidates[0].Content.Parts[nth].FunctionCall.Args)
+	args := string(parts[nth].FunctionCall.Args)
 	if args == "" || args == "null" {
 		return "{}"
 	}
@@ -171,9 +186,9 @@ func (a *answer) written(nth int) string {
 }
 
 // finished takes the provider's reason for the end. Only usage can follow.
-func (a *answer) finished(reason genai.FinishReason, message string) error {
+func (a *answer) finished(reason genai.FinishReason) error {
 	first := a.finish == ""
-	if err := a.fails(reason, message); err != nil {
+	if err := a.fails(reason); err != nil {
 		return err
 	}
 	a.finish = reason
@@ -190,8 +205,9 @@ func (a *answer) finished(reason genai.FinishReason, message string) error {
 
 // fails turns a reason that is none of a complete answer into an error
 // (https://ai.google.dev/api/generate-content#FinishReason). Reasons we do not know are taken for complete.
-func (a *answer) fails(reason genai.FinishReason, message string) error {
-	kind, text := llm.Broken, ""
+func (a *answer) fails(reason genai.FinishReason) error {
+	kind := llm.Broken
+	var text string
 	switch reason {
 	case genai.FinishReasonMalformedFunctionCall, genai.FinishReasonUnexpectedToolCall, genai.FinishReasonTooManyToolCalls:
 		text = "the model called a tool in a way that nobody can read"
@@ -207,7 +223,7 @@ func (a *answer) fails(reason genai.FinishReason, message string) error {
 	default:
 		return nil
 	}
-	return a.model.by.Fault(kind, a.name, fmt.Errorf("%s: %s", text, a.because(string(reason), message)))
+	return a.model.by.Fault(kind, a.name, fmt.Errorf("%s: %s", text, a.because(string(reason), a.raw().Message)))
 }
 
 // because is a reason with the provider's words on it, if there are any.

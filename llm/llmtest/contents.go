@@ -88,9 +88,9 @@ func (b contentsBody) check(cfg GoogleConfig) error {
 	case len(b.Contents) == 0:
 		return errors.New("* GenerateContentRequest.contents: contents is not specified")
 	case b.Generation.Thinking != nil && cfg.NoThoughts:
-		return errors.New("Thinking is not enabled for models/test-model")
+		return errors.New("thinking is not enabled for models/test-model")
 	case b.Generation.MIMEType != "" && b.Tools != nil && cfg.NoFormat:
-		return errors.New("Function calling with a response mime type: 'application/json' is unsupported")
+		return errors.New("function calling with a response mime type: 'application/json' is unsupported")
 	case b.Generation.Schema != nil && b.Generation.MIMEType != "application/json":
 		return errors.New("response_json_schema needs the response mime type application/json")
 	case b.Contents[len(b.Contents)-1].Role != "user":
@@ -134,7 +134,7 @@ func (c content) check(cfg GoogleConfig) error {
 		signed = signed || p.Call != nil && (string(p.Signature) == string(signatureOf(p.Call.ID)) || string(p.Signature) == "skip_thought_signature_validator")
 	}
 	if cfg.Signed && c.calls() > 0 && !signed {
-		return errors.New("Function call is missing a thought_signature in functionCall parts")
+		return errors.New("function call is missing a thought_signature in functionCall parts")
 	}
 	return nil
 }
