@@ -378,8 +378,9 @@ func TestUpstreamThatNeverHangsUp(t *testing.T) {
 // The SDK writes what goes wrong into the log of the whole program, words of the answer included.
 func TestLogIsLeftAlone(t *testing.T) {
 	var out strings.Builder
+	before := log.Writer()
 	log.SetOutput(&out)
-	defer log.SetOutput(log.Default().Writer())
+	defer log.SetOutput(before)
 	m, _ := start(t, llmtest.GoogleConfig{}, llmtest.Always(llmtest.Act{Beats: []llmtest.Beat{{Text: "half "}}, End: llmtest.Cut}))
 	wantError(t, llmtest.Gather(m.Stream(t.Context(), llmtest.Ask("hello"))), llm.Broken, "broke")
 	ctx, cancel := context.WithCancel(t.Context())
