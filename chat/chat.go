@@ -59,7 +59,7 @@ func (s *Server) Chat(in *chatpb.ChatRequest, out grpc.ServerStreamingServer[cha
 	id := "chat-" + rand.Text()
 	for d, err := range s.model.Stream(out.Context(), req) {
 		if err != nil {
-			return s.failure(out.Context(), id, err)
+			return s.failure(out.Context(), "chat", id, err)
 		}
 		delta, usage := wire.EncodeDelta(d)
 		res := &chatpb.ChatResponse{Id: id, Timestamp: uint64(s.clock.Now().Unix()), Model: d.Model, Delta: delta, Usage: usage}
@@ -70,7 +70,20 @@ func (s *Server) Chat(in *chatpb.ChatRequest, out grpc.ServerStreamingServer[cha
 	return nil
 }
 
-func (s *Server) failure(ctx context.Context, id string, err error) error {
+// ListModels names the models to choose from, where the model behind the service can.
+func (s *Server) ListModels(ctx context.Context, _ *chatpb.ListModelsRequest) (*chatpb.ListModelsResponse, error) {
+	l, ok := s.model.(llm.Lister)
+	if !ok {
+		return nil, status.Error(codes.Unimplemented, "this service has no list of its models")
+	}
+	models, err := l.List(ctx)
+	if err != nil {
+		return nil, s.failure(ctx, "list models", "", err)
+	}
+	return wire.EncodeModels(models), nil
+}
+
+func (s *Server) failure(ctx context.Context, call, id string, err error) error {
 	var e *llm.Error
 	if errors.As(err, &e) {
 		return wire.EncodeError(e)
@@ -79,6 +92,6 @@ func (s *Server) failure(ctx context.Context, id string, err error) error {
 		return status.FromContextError(ctx.Err()).Err()
 	}
 	// The text of an error that no driver meant for people may hold anything.
-	s.log.Error("chat failed", "id", id, "err", err)
+	s.log.Error("model failed", "call", call, "id", id, "err", err)
 	return status.Error(codes.Internal, "the model failed; the server's log says why")
 }

@@ -147,6 +147,33 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// listing is a model whose list is what it is.
+type listing struct {
+	failing
+	list []llm.Info
+}
+
+func (l listing) List(context.Context) ([]llm.Info, error) { return l.list, l.err }
+
+func TestListModels(t *testing.T) {
+	res, err := client(t, listing{list: []llm.Info{{Name: "m", Title: "M", Tools: true, Context: 9}}}, chat.Config{}).ListModels(t.Context(), &chatpb.ListModelsRequest{})
+	if m := res.GetModels(); err != nil || len(m) != 1 || m[0].GetName() != "m" || m[0].GetTitle() != "M" || !m[0].GetTools() || m[0].GetContextTokens() != 9 {
+		t.Errorf("got %v, %v", res, err)
+	}
+	for want, err := range map[codes.Code]error{
+		codes.PermissionDenied: &llm.Error{Kind: llm.Denied, Provider: "p"},
+		codes.Internal:         errors.New("secret-path"),
+	} {
+		_, got := client(t, listing{failing: failing{err}}, chat.Config{}).ListModels(t.Context(), &chatpb.ListModelsRequest{})
+		if status.Code(got) != want || strings.Contains(got.Error(), "secret") {
+			t.Errorf("%v: got %v, want %s", err, got, want)
+		}
+	}
+	if _, err := client(t, failing{}, chat.Config{}).ListModels(t.Context(), &chatpb.ListModelsRequest{}); status.Code(err) != codes.Unimplemented {
+		t.Errorf("without a list: %v", err)
+	}
+}
+
 func TestClientThatLeavesEndsTheCall(t *testing.T) {
 	act := llmtest.Say("one ")
 	act.End = llmtest.Hang

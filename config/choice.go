@@ -36,12 +36,16 @@ type LLMProvider string
 const (
 	LLMScripted   LLMProvider = "scripted"
 	LLMOpenAI     LLMProvider = "openai"
+	LLMAnthropic  LLMProvider = "anthropic"
+	LLMGoogle     LLMProvider = "google"
 	LLMOpenRouter LLMProvider = "openrouter"
 	LLMOllama     LLMProvider = "ollama"
 )
 
 // Allowed lists the providers.
-func (LLMProvider) Allowed() []string { return names(LLMScripted, LLMOpenAI, LLMOpenRouter, LLMOllama) }
+func (LLMProvider) Allowed() []string {
+	return names(LLMScripted, LLMOpenAI, LLMAnthropic, LLMGoogle, LLMOpenRouter, LLMOllama)
+}
 
 // baseURL is the address the provider itself tells its users; empty if it has none.
 func (p LLMProvider) baseURL() string {
@@ -50,6 +54,10 @@ func (p LLMProvider) baseURL() string {
 		return ""
 	case LLMOpenAI:
 		return "https://api.openai.com/v1"
+	case LLMAnthropic:
+		return "https://api.anthropic.com"
+	case LLMGoogle:
+		return "https://generativelanguage.googleapis.com"
 	case LLMOpenRouter:
 		return "https://openrouter.ai/api/v1"
 	case LLMOllama:

@@ -18,7 +18,9 @@ type Config struct {
 	Chat        Chat        `key:"chat" doc:"The Chat service alone, as parley chat serves it."`
 	Store       Store       `key:"store" doc:"Where the log of the rooms is kept."`
 	Fanout      Fanout      `key:"fanout" doc:"How what happens in a room reaches other processes."`
-	LLM         LLM         `key:"llm" doc:"The language models."`
+	LLM         LLM         `key:"llm" doc:"The language models, and the provider of those whose name says no other."`
+	Providers   Providers   `key:"providers" doc:"The providers that the first part of a model's name chooses among: anthropic/claude-..., openai/gpt-.... What llm says of its own provider counts before this."`
+	Prices      Prices      `key:"prices" doc:"What models cost. The price of a model that is not listed is unknown, but for those of scripted and ollama, which are free."`
 	Limits      Limits      `key:"limits" doc:"What one client may ask for."`
 	Room        Room        `key:"room" doc:"Rules of a room."`
 	Log         Log         `key:"log" doc:"What the process writes about itself, to standard error."`
@@ -56,14 +58,39 @@ type Fanout struct {
 
 // LLM is the provider of models and what one answer may cost.
 type LLM struct {
-	Provider      LLMProvider   `key:"provider" doc:"scripted is a demo that needs no key; the others speak OpenAI's protocol."`
+	Provider      LLMProvider   `key:"provider" doc:"Who is asked for a model whose name says no provider; scripted is a demo that needs no key."`
 	Model         string        `key:"model" doc:"Model for those in a room that name none, as the provider calls it."`
 	APIKey        Secret        `key:"api_key" doc:"The provider's key. Better set in the environment than in a file."`
-	BaseURL       string        `key:"base_url" doc:"Where the provider is, up to and with /v1; empty is the provider's own address."`
+	BaseURL       string        `key:"base_url" doc:"Where the provider is; up to and with /v1, where it speaks OpenAI's protocol. Empty is the provider's own address."`
 	Script        string        `key:"script" doc:"YAML file the scripted provider answers from; empty is the built-in one."`
 	Timeout       time.Duration `key:"timeout" doc:"A model that is silent for so long has failed."`
 	MaxTokens     int           `key:"max_tokens" doc:"Most tokens of one answer; 0 leaves it to the provider."`
 	ContextTokens int           `key:"context_tokens" doc:"Most tokens of a room that a model is shown; the oldest messages go first."`
+	Retries       int           `key:"retries" doc:"How often a provider that is overloaded or unavailable is asked again, unless it has begun to answer."`
+	RetryFirst    time.Duration `key:"retry_first" doc:"The wait before it is asked again; it doubles each time."`
+	RetryMost     time.Duration `key:"retry_most" doc:"The longest such wait. A provider that wants a longer one is not asked again."`
+	MaxCalls      int           `key:"max_calls" doc:"Most calls under way at one provider, the others wait for their turn; 0 is no limit."`
+}
+
+// Providers are the providers beside the scripted one, which needs nothing. The tag env names the variables that
+// people have set already for the vendors' own tools: they hold a key when nothing of ours does.
+type Providers struct {
+	OpenAI     Provider `key:"openai" doc:"OpenAI, or an endpoint that speaks its protocol." env:"OPENAI_API_KEY"`
+	Anthropic  Provider `key:"anthropic" doc:"Anthropic's Claude." env:"ANTHROPIC_API_KEY"`
+	Google     Provider `key:"google" doc:"Google's Gemini." env:"GEMINI_API_KEY,GOOGLE_API_KEY"`
+	OpenRouter Provider `key:"openrouter" doc:"OpenRouter, which has the models of many: openrouter/meta-llama/..." env:"OPENROUTER_API_KEY"`
+	Ollama     Provider `key:"ollama" doc:"Models on this machine; a key is for a proxy before it."`
+}
+
+// Provider is how one provider is reached.
+type Provider struct {
+	APIKey  Secret `key:"api_key" doc:"Its key. Better set in the environment than in a file."`
+	BaseURL string `key:"base_url" doc:"Where it is."`
+}
+
+// Prices is the table of prices.
+type Prices struct {
+	Models ModelPrices `key:"models" doc:"US dollars for a million tokens, by the model's whole name or its beginning and a *. As one text: NAME INPUT OUTPUT CACHED; NAME ..." sample:"anthropic/claude-opus-4-5*: {input: 5, output: 25, cached: 0.50} # platform.claude.com/docs/en/about-claude/pricing, November 2026"`
 }
 
 // Limits protect the server from its clients.
@@ -90,7 +117,17 @@ func Default() Config {
 		Chat:   Chat{Host: "127.0.0.1", Port: 50051},
 		Store:  Store{Driver: StoreEmbedded, Path: "data"},
 		Fanout: Fanout{Driver: FanoutLocal},
-		LLM:    LLM{Provider: LLMScripted, Timeout: time.Minute, ContextTokens: 8000},
+		LLM: LLM{
+			Provider: LLMScripted, Timeout: time.Minute, ContextTokens: 8000,
+			Retries: 2, RetryFirst: 500 * time.Millisecond, RetryMost: 20 * time.Second, MaxCalls: 64,
+		},
+		Providers: Providers{
+			OpenAI:     Provider{BaseURL: LLMOpenAI.baseURL()},
+			Anthropic:  Provider{BaseURL: LLMAnthropic.baseURL()},
+			Google:     Provider{BaseURL: LLMGoogle.baseURL()},
+			OpenRouter: Provider{BaseURL: LLMOpenRouter.baseURL()},
+			Ollama:     Provider{BaseURL: LLMOllama.baseURL()},
+		},
 		Limits: Limits{MessageBytes: 32 << 10, SlowAfter: 10 * time.Second},
 		Room:   Room{MaxDepth: 4},
 		Log:    Log{Level: LogInfo, Format: LogText},

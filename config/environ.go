@@ -8,12 +8,7 @@ import (
 
 // fromEnviron lists what the environment sets, in the order of the keys, and warns of names that look misspelt.
 func fromEnviron(environ []string) ([]setting, []Warning) {
-	values := make(map[string]string, len(environ))
-	for _, pair := range environ {
-		if name, value, ok := strings.Cut(pair, "="); ok && value != "" {
-			values[name] = value
-		}
-	}
+	values := variables(environ)
 	var list []setting
 	for _, key := range keys() {
 		if text, ok := values[env(key)]; ok {
@@ -22,6 +17,17 @@ func fromEnviron(environ []string) ([]setting, []Warning) {
 		}
 	}
 	return list, misspelt(values)
+}
+
+// variables are what is set to something.
+func variables(environ []string) map[string]string {
+	values := make(map[string]string, len(environ))
+	for _, pair := range environ {
+		if name, value, ok := strings.Cut(pair, "="); ok && value != "" {
+			values[name] = value
+		}
+	}
+	return values
 }
 
 // misspelt warns of variables that share the section with a known one and nearly its name. Others are none of our

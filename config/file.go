@@ -97,20 +97,25 @@ func (f *file) pair(k, v *yaml.Node, path string, seen map[string]int) {
 	}
 	seen[key] = k.Line
 	switch {
-	case path == "" && slices.Contains(sections(), key):
+	case slices.Contains(sections(), key) && inside(key, path):
 		f.mapping(v, key)
-	case path != "" && slices.Contains(keys(), key):
+	case slices.Contains(keys(), key) && inside(key, path):
 		f.value(k, v, key)
 	default:
 		f.unknown(k, key)
 	}
 }
 
+// inside reports whether a key is one word below path: a whole path is no word.
+func inside(key, path string) bool { return !strings.Contains(strings.TrimPrefix(key, path+"."), ".") }
+
 func (f *file) value(k, v *yaml.Node, key string) {
 	v = resolve(v)
 	switch {
 	case v == nil || isNull(v):
 		return
+	case key == pricesKey && v.Kind == yaml.MappingNode:
+		f.prices(k, v)
 	case v.Kind != yaml.ScalarNode:
 		f.problem(v, "%s: want one value, not a list or a section", key)
 	default:
@@ -119,14 +124,17 @@ func (f *file) value(k, v *yaml.Node, key string) {
 }
 
 func (f *file) unknown(k *yaml.Node, key string) {
-	if section, name, ok := strings.Cut(key, "."); ok && resolve(k).Value == key && slices.Contains(keys(), key) {
-		f.problem(k, "unknown key %q: write %q and, indented below it, %q", key, section+":", name+":")
+	if section, name, ok := strings.Cut(resolve(k).Value, "."); ok && slices.Contains(keys(), key) {
+		f.problem(k, "unknown key %q: write %q and, indented below it, %q", resolve(k).Value, section+":", name+":")
 		return
 	}
-	known := keys()
-	if !strings.Contains(key, ".") {
-		known = append(sections(), known...)
+	var known []string
+	for _, section := range sections() {
+		if strings.Count(section, ".") == strings.Count(key, ".") {
+			known = append(known, section)
+		}
 	}
+	known = append(known, keys()...)
 	f.problem(k, "unknown key %s%s", show(key), didYouMean(key, known))
 }
 

@@ -11,11 +11,12 @@ func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"", "grpc:\n  port: 1\n", "grpc: [1]", "a: &a [*a]", "grpc: &a {port: *a}", "? {a: b}\n: c", "---\n---\n", "<<: {grpc: {port: 1}}",
 		"llm: {api_key: x, timeout: 1h, provider: ollama, base_url: 'http://u:p@h'}", "\xff", "grpc: !!binary aGk=", "%YAML 9.9\n---\n", "&a : *a",
+		"prices: {models: {a*: {input: 0.15, output: 1}}}", "prices: {models: [a]}", "providers: {openai: {api_key: k}, google: [x]}",
 	} {
 		f.Add([]byte(seed), "50052")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, value string) {
-		environ := []string{"GRPC_PORT=" + value, "LLM_BASE_URL=" + value, "CHAT_SERVICE_ADDRESS=" + value}
+		environ := []string{"GRPC_PORT=" + value, "LLM_BASE_URL=" + value, "CHAT_SERVICE_ADDRESS=" + value, "PRICES_MODELS=" + value}
 		c, warnings, err := load("config.yaml", data, environ)
 		again, warned, err2 := load("config.yaml", data, environ)
 		if !reflect.DeepEqual(c, again) || !reflect.DeepEqual(warnings, warned) || (err == nil) != (err2 == nil) ||

@@ -10,36 +10,56 @@ import (
 	"time"
 )
 
-// A leaf is one key with its place in a Config.
+// A leaf is one key, or a section of keys, with its place in a Config.
 type leaf struct {
-	key   string // its path: "grpc.port"
-	doc   string
-	value reflect.Value // the field itself, so setting it sets the Config
+	key    string // its path: "grpc.port"
+	doc    string
+	sample string        // a line of an example, commented out
+	also   []string      // environment variables of others that may hold the value
+	value  reflect.Value // the field itself, so setting it sets the Config
 }
 
 // leaves walks over every key of c in the order of the struct.
 func (c *Config) leaves() iter.Seq[leaf] {
 	return func(yield func(leaf) bool) {
-		for _, section := range fields(reflect.ValueOf(c).Elem(), "") {
-			for _, l := range fields(section.value, section.key+".") {
-				if !yield(l) {
-					return
-				}
-			}
-		}
+		walk(reflect.ValueOf(c).Elem(), "", nil, func(l leaf) bool { return l.isSection() || yield(l) })
 	}
 }
 
-// fields lists what of a struct carries a key.
-func fields(v reflect.Value, prefix string) []leaf {
+// walk visits what of a struct carries a key, each section before the keys in it, until visit returns false.
+func walk(v reflect.Value, prefix string, also []string, visit func(leaf) bool) bool {
+	for _, l := range fields(v, prefix, also) {
+		if !visit(l) || l.isSection() && !walk(l.value, l.key+".", l.also, visit) {
+			return false
+		}
+	}
+	return true
+}
+
+// fields lists what of a struct carries a key. The key of a provider may be in the variables of its section.
+func fields(v reflect.Value, prefix string, also []string) []leaf {
 	var list []leaf
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag
-		if key, ok := tag.Lookup("key"); ok {
-			list = append(list, leaf{key: prefix + key, doc: tag.Get("doc"), value: v.Field(i)})
+		key, ok := tag.Lookup("key")
+		if !ok {
+			continue
 		}
+		l := leaf{key: prefix + key, doc: tag.Get("doc"), sample: tag.Get("sample"), value: v.Field(i)}
+		if names := tag.Get("env"); names != "" {
+			l.also = strings.Split(names, ",")
+		}
+		if _, secret := l.value.Interface().(Secret); secret {
+			l.also = also
+		}
+		list = append(list, l)
 	}
 	return list
+}
+
+// isSection reports whether there are keys below.
+func (l leaf) isSection() bool {
+	return l.value.Kind() == reflect.Struct && len(fields(l.value, "", nil)) > 0
 }
 
 // find returns the leaf of a key.
@@ -56,9 +76,12 @@ func (c *Config) find(key string) (leaf, bool) {
 func sections() []string {
 	var c Config
 	var list []string
-	for _, s := range fields(reflect.ValueOf(&c).Elem(), "") {
-		list = append(list, s.key)
-	}
+	walk(reflect.ValueOf(&c).Elem(), "", nil, func(l leaf) bool {
+		if l.isSection() {
+			list = append(list, l.key)
+		}
+		return true
+	})
 	return list
 }
 
@@ -86,6 +109,13 @@ func (l leaf) set(text string) error {
 			return fmt.Errorf("%s is no duration: want one such as 500ms, 10s or 1m30s", show(text))
 		}
 		*field = d
+		return nil
+	case *ModelPrices:
+		prices, err := parsePrices(text)
+		if err != nil {
+			return err
+		}
+		*field = prices
 		return nil
 	case choice:
 		if err := allowed(field, text); err != nil {

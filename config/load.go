@@ -99,6 +99,7 @@ func load(name string, data []byte, environ []string) (Config, []Warning, error)
 			problems = append(problems, err)
 		}
 	}
+	c.borrow(variables(environ))
 	c.fill()
 	if err := c.Validate(); err != nil {
 		problems = append(problems, err)
@@ -116,14 +117,6 @@ func (c *Config) apply(s setting) error {
 	}
 	c.note(s.key, s.at)
 	return nil
-}
-
-// fill sets the defaults that follow from other keys.
-func (c *Config) fill() {
-	if url := c.LLM.Provider.baseURL(); c.LLM.BaseURL == "" && url != "" {
-		c.LLM.BaseURL = url
-		c.note("llm.base_url", origin{rule: "default of " + string(c.LLM.Provider)})
-	}
 }
 
 // note remembers where a value comes from.

@@ -88,7 +88,11 @@ func TestEveryKeyCanBeSetByTheEnvironment(t *testing.T) {
 		"STORE_DRIVER=memory", "STORE_PATH=p", "FANOUT_DRIVER=local", "LLM_PROVIDER=ollama", "LLM_MODEL=m",
 		"LLM_API_KEY=k", "LLM_BASE_URL=http://b", "LLM_SCRIPT=s", "LLM_TIMEOUT=5s", "LLM_MAX_TOKENS=7",
 		"LLM_CONTEXT_TOKENS=800", "LIMITS_MESSAGE_BYTES=9", "LIMITS_SLOW_AFTER=11s", "ROOM_MAX_DEPTH=0",
-		"LOG_LEVEL=debug", "LOG_FORMAT=json",
+		"LOG_LEVEL=debug", "LOG_FORMAT=json", "LLM_RETRIES=1", "LLM_RETRY_FIRST=1s", "LLM_RETRY_MOST=2s", "LLM_MAX_CALLS=3",
+		"PROVIDERS_OPENAI_API_KEY=k", "PROVIDERS_OPENAI_BASE_URL=http://o", "PROVIDERS_ANTHROPIC_API_KEY=k",
+		"PROVIDERS_ANTHROPIC_BASE_URL=http://a", "PROVIDERS_GOOGLE_API_KEY=k", "PROVIDERS_GOOGLE_BASE_URL=http://g",
+		"PROVIDERS_OPENROUTER_API_KEY=k", "PROVIDERS_OPENROUTER_BASE_URL=http://r", "PROVIDERS_OLLAMA_API_KEY=k",
+		"PROVIDERS_OLLAMA_BASE_URL=http://l", "PRICES_MODELS=m 1 2",
 	}})
 	var out bytes.Buffer
 	if err := c.Print(&out); err != nil {
@@ -105,6 +109,8 @@ func TestTheProviderFillsItsAddress(t *testing.T) {
 	for _, test := range []struct{ provider, environ, want string }{
 		{"scripted", "", ""},
 		{"openai", "LLM_API_KEY=k", "https://api.openai.com/v1"},
+		{"anthropic", "LLM_API_KEY=k", "https://api.anthropic.com"},
+		{"google", "LLM_API_KEY=k", "https://generativelanguage.googleapis.com"},
 		{"openrouter", "LLM_API_KEY=k", "https://openrouter.ai/api/v1"},
 		{"ollama", "", "http://127.0.0.1:11434/v1"},
 		{"openai", "LLM_BASE_URL=http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"},

@@ -49,8 +49,8 @@ func scalar(v reflect.Value) string {
 		return short(d)
 	}
 	n := yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v.Interface())}
-	if v.Kind() == reflect.String {
-		n.SetString(v.String())
+	if v.Kind() == reflect.String || v.Kind() == reflect.Slice {
+		n.SetString(n.Value)
 		if strings.Contains(n.Value, "\n") {
 			n.Style = yaml.DoubleQuotedStyle
 		}
@@ -68,25 +68,54 @@ func Example(w io.Writer) error {
 	b.WriteString("# Everything that can be set, at its default. Copy it to config.yaml and keep the lines you change.\n")
 	b.WriteString("# Each key can also be set by the environment variable named in brackets, which wins over this file.\n")
 	c := Default()
-	for _, section := range fields(reflect.ValueOf(&c).Elem(), "") {
-		fmt.Fprintf(&b, "\n# %s\n%s:\n", section.doc, section.key)
-		for _, l := range fields(section.value, section.key+".") {
-			l.example(&b)
-		}
-	}
+	walk(reflect.ValueOf(&c).Elem(), "", nil, func(l leaf) bool {
+		l.example(&b)
+		return true
+	})
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func (l leaf) example(b *strings.Builder) {
-	doc := l.doc
+	above, name := "", l.key
+	if i := strings.LastIndexByte(l.key, '.'); i >= 0 {
+		above, name = l.key[:i], l.key[i+1:]
+	}
+	indent := ""
+	if above != "" {
+		indent = strings.Repeat("  ", strings.Count(above, ".")+1)
+	}
+	if l.isSection() {
+		if above == "" {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(b, "%s# %s\n%s%s:\n", indent, l.doc, indent, name)
+		return
+	}
+	fmt.Fprintf(b, "%s# %s [%s]\n", indent, l.explained(), strings.Join(append([]string{env(l.key)}, l.also...), ", else "))
+	if l.sample != "" {
+		fmt.Fprintf(b, "%s#   %s\n", indent, l.sample)
+	}
+	fmt.Fprintf(b, "%s%s: %s\n", indent, name, l.initial())
+}
+
+// explained is the doc with the values that are allowed.
+func (l leaf) explained() string {
 	if c, ok := l.value.Interface().(choice); ok && len(c.Allowed()) > 1 {
-		doc += " One of " + or(c.Allowed()) + "."
+		return l.doc + " One of " + or(c.Allowed()) + "."
 	}
-	value := `""`
-	if _, secret := l.value.Interface().(Secret); !secret {
-		value = scalar(l.value)
+	return l.doc
+}
+
+// initial is the value that the example shows.
+func (l leaf) initial() string {
+	switch v := l.value.Interface().(type) {
+	case Secret:
+		return `""`
+	case ModelPrices:
+		if len(v) == 0 {
+			return "{}"
+		}
 	}
-	_, name, _ := strings.Cut(l.key, ".")
-	fmt.Fprintf(b, "  # %s [%s]\n  %s: %s\n", doc, env(l.key), name, value)
+	return scalar(l.value)
 }

@@ -19,9 +19,13 @@ func (c Config) Validate() error {
 	v.between("chat.port", c.Chat.Port, 0, 65535)
 	v.between("llm.max_tokens", c.LLM.MaxTokens, 0, 10_000_000)
 	v.between("llm.context_tokens", c.LLM.ContextTokens, 100, 10_000_000)
+	v.between("llm.retries", c.LLM.Retries, 0, 10)
+	v.between("llm.max_calls", c.LLM.MaxCalls, 0, 100_000)
 	v.between("limits.message_bytes", c.Limits.MessageBytes, 1, 1<<20)
 	v.between("room.max_depth", c.Room.MaxDepth, 0, 100)
 	v.lasts("llm.timeout", c.LLM.Timeout, time.Millisecond, time.Hour)
+	v.lasts("llm.retry_first", c.LLM.RetryFirst, time.Millisecond, time.Minute)
+	v.lasts("llm.retry_most", c.LLM.RetryMost, time.Millisecond, 10*time.Minute)
 	v.lasts("limits.slow_after", c.Limits.SlowAfter, time.Millisecond, time.Hour)
 	v.store()
 	v.chatService()
@@ -80,38 +84,31 @@ func (v *validation) chatService() {
 
 func (v *validation) llm() {
 	c := v.config.LLM
-	if c.BaseURL != "" {
-		v.baseURL(c.BaseURL)
+	if c.BaseURL != "" && v.config.origins["llm.base_url"].rule == "" {
+		v.baseURL("llm.base_url", "llm.api_key", c.BaseURL)
 	}
-	if c.needsKey() && !c.APIKey.IsSet() {
-		v.problem("llm.api_key", "empty: llm.provider %s asks for a key; set LLM_API_KEY, or set llm.base_url to a server that needs none",
-			c.Provider)
+	for l := range v.config.leaves() {
+		if key, ok := strings.CutSuffix(l.key, ".base_url"); ok && strings.HasPrefix(key, "providers.") && l.value.String() != "" {
+			v.baseURL(l.key, key+".api_key", l.value.String())
+		}
 	}
-}
-
-// needsKey reports whether the models are at one of the addresses that refuse whoever has no key.
-func (c LLM) needsKey() bool {
-	switch c.Provider {
-	case LLMScripted, LLMOllama:
-		return false
-	case LLMOpenAI, LLMOpenRouter:
-		return c.BaseURL == "" || strings.TrimSuffix(c.BaseURL, "/") == c.Provider.baseURL()
+	if how := v.config.MissingKey(c.Provider); how != "" {
+		v.problem("llm.api_key", "empty: llm.provider %s asks for a key; %s, or set llm.base_url to a server that needs none", c.Provider, how)
 	}
-	return false
 }
 
 // baseURL never shows an address that may hold a password.
-func (v *validation) baseURL(text string) {
+func (v *validation) baseURL(key, secret, text string) {
 	const want = "want one such as http://127.0.0.1:8000/v1"
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		v.problem("llm.base_url", "no URL: %s", want)
+		v.problem(key, "no URL: %s", want)
 	case u.User != nil:
-		v.problem("llm.base_url", "holds a user name or a password: set llm.api_key instead")
+		v.problem(key, "holds a user name or a password: set %s instead", secret)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		v.problem("llm.base_url", "no URL of a server: %s", want)
+		v.problem(key, "no URL of a server: %s", want)
 	case u.RawQuery != "" || u.Fragment != "":
-		v.problem("llm.base_url", "goes beyond the path: leave out what follows ? or #; %s", want)
+		v.problem(key, "goes beyond the path: leave out what follows ? or #; %s", want)
 	}
 }

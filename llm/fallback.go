@@ -14,7 +14,7 @@ func FirstOf(ctx context.Context, names []string, ask func(name string) iter.Seq
 	}
 	return func(yield func(Delta, error) bool) {
 		for i, name := range names {
-			settled, err := attempt(ask(name), yield)
+			settled, err := Attempt(ask(name), yield)
 			if settled {
 				return
 			}
@@ -29,8 +29,9 @@ func FirstOf(ctx context.Context, names []string, ask func(name string) iter.Seq
 	}
 }
 
-// attempt passes on one answer. It is settled unless it failed before its first delta.
-func attempt(answer iter.Seq2[Delta, error], yield func(Delta, error) bool) (settled bool, err error) {
+// Attempt passes an answer on to yield. It is settled unless it failed before its first delta: then nothing was
+// yielded, err says why, and it can be tried again or elsewhere.
+func Attempt(answer iter.Seq2[Delta, error], yield func(Delta, error) bool) (settled bool, err error) {
 	started := false
 	for d, err := range answer {
 		if err != nil && !started {

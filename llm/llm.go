@@ -97,8 +97,9 @@ type Delta struct {
 
 // Usage is what an answer cost, in tokens.
 type Usage struct {
-	Input  int
-	Output int
+	Input  int // all that the model read, Cached included
+	Output int // all that it wrote, reasoning included
+	Cached int // of Input: what the provider had kept from earlier calls, which is cheaper; 0 where it does not tell
 }
 
 // Kind says what to do about an error.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"parley/llm"
@@ -21,14 +22,14 @@ const (
 	formatSchema = "json_schema"
 )
 
-// EncodeRequest writes a request. Format.Name has no place on the wire and is left out.
+// EncodeRequest writes a request.
 func EncodeRequest(req llm.Request) *chatpb.ChatRequest {
 	out := &chatpb.ChatRequest{Models: req.Models}
 	for _, m := range req.Messages {
 		out.Messages = append(out.Messages, encodeMessage(m))
 	}
 	if req.MaxTokens > 0 {
-		limit := uint32(min(req.MaxTokens, 1<<31-1))
+		limit := tokens(req.MaxTokens)
 		out.MaxTokens = &limit
 	}
 	for _, t := range req.Tools {
@@ -75,7 +76,7 @@ func encodeFormat(f llm.Format) *chatpb.ResponseFormat {
 		return &chatpb.ResponseFormat{Type: formatObject}
 	}
 	schema := string(f.Schema)
-	return &chatpb.ResponseFormat{Type: formatSchema, JsonSchema: &schema}
+	return &chatpb.ResponseFormat{Type: formatSchema, JsonSchema: &schema, Name: valid(f.Name)}
 }
 
 // DecodeRequest reads a request. Its error tells the client what to change.
@@ -180,7 +181,7 @@ func decodeFormat(f *chatpb.ResponseFormat) (*llm.Format, error) {
 	case !isObject([]byte(f.GetJsonSchema())):
 		return nil, errors.New("response_format: json_schema is no JSON object")
 	}
-	return &llm.Format{Schema: json.RawMessage(f.GetJsonSchema())}, nil
+	return &llm.Format{Name: f.GetName(), Schema: json.RawMessage(f.GetJsonSchema())}, nil
 }
 
 func isObject(data []byte) bool {
@@ -199,7 +200,9 @@ func EncodeDelta(d llm.Delta) (*sharedpb.Delta, *chatpb.Usage) {
 	if d.Usage == nil {
 		return out, nil
 	}
-	return out, &chatpb.Usage{InputTokens: uint32(max(0, d.Usage.Input)), OutputTokens: uint32(max(0, d.Usage.Output))}
+	return out, &chatpb.Usage{
+		InputTokens: tokens(d.Usage.Input), OutputTokens: tokens(d.Usage.Output), CachedTokens: tokens(d.Usage.Cached),
+	}
 }
 
 // DecodeDelta reads a piece of an answer.
@@ -213,10 +216,32 @@ func DecodeDelta(res *chatpb.ChatResponse) llm.Delta {
 		Model:     res.GetModel(),
 	}
 	if u := res.GetUsage(); u != nil {
-		out.Usage = &llm.Usage{Input: int(u.GetInputTokens()), Output: int(u.GetOutputTokens())}
+		out.Usage = &llm.Usage{Input: int(u.GetInputTokens()), Output: int(u.GetOutputTokens()), Cached: int(u.GetCachedTokens())}
 	}
 	return out
 }
+
+// EncodeModels writes a list of models.
+func EncodeModels(models []llm.Info) *chatpb.ListModelsResponse {
+	out := &chatpb.ListModelsResponse{}
+	for _, m := range models {
+		out.Models = append(out.Models, &chatpb.ModelInfo{
+			Name: valid(m.Name), Title: valid(m.Title), Tools: m.Tools, ContextTokens: tokens(m.Context),
+		})
+	}
+	return out
+}
+
+// DecodeModels reads a list of models.
+func DecodeModels(res *chatpb.ListModelsResponse) []llm.Info {
+	var out []llm.Info
+	for _, m := range res.GetModels() {
+		out = append(out, llm.Info{Name: m.GetName(), Title: m.GetTitle(), Tools: m.GetTools(), Context: int(m.GetContextTokens())})
+	}
+	return out
+}
+
+func tokens(n int) uint32 { return uint32(min(max(0, n), math.MaxUint32)) }
 
 // valid makes a string fit for protobuf, which refuses a message with anything but UTF-8 in it.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -88,7 +88,7 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 }
 
 func TestFormats(t *testing.T) {
-	for _, f := range []*llm.Format{nil, {}, {Schema: []byte(`{"type":"object"}`)}} {
+	for _, f := range []*llm.Format{nil, {}, {Schema: []byte(`{"type":"object"}`)}, {Name: "ballot", Schema: []byte(`{"type":"object"}`)}} {
 		sent := llm.Request{Messages: []llm.Message{{Role: llm.User, Text: "x"}}, Format: f}
 		got, err := wire.DecodeRequest(wire.EncodeRequest(sent))
 		if err != nil || !reflect.DeepEqual(got.Format, f) {
@@ -132,7 +132,7 @@ func TestDeltasTravel(t *testing.T) {
 	for _, d := range []llm.Delta{
 		{Text: "hello", Model: "m"},
 		{Reasoning: "hm"},
-		{ToolCalls: []llm.ToolCall{{ID: "a", Name: "f", Arguments: "{}"}}, Usage: &llm.Usage{Input: 3, Output: 4}},
+		{ToolCalls: []llm.ToolCall{{ID: "a", Name: "f", Arguments: "{}"}}, Usage: &llm.Usage{Input: 3, Output: 4, Cached: 2}},
 		{Text: "no", OptedOut: true},
 	} {
 		delta, usage := wire.EncodeDelta(d)
@@ -143,5 +143,12 @@ func TestDeltasTravel(t *testing.T) {
 	}
 	if delta, _ := wire.EncodeDelta(llm.Delta{Text: "half a rune \xe2\x82"}); delta.GetContent() != "half a rune \uFFFD" {
 		t.Errorf("got %q", delta.GetContent())
+	}
+}
+
+func TestListsTravel(t *testing.T) {
+	sent := []llm.Info{{Name: "a/b", Title: "B", Tools: true, Context: 200_000}, {Name: "c"}}
+	if got := wire.DecodeModels(wire.EncodeModels(sent)); !reflect.DeepEqual(got, sent) {
+		t.Errorf("%+v arrives as %+v", sent, got)
 	}
 }

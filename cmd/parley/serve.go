@@ -136,10 +136,10 @@ func (s *server) model() (llm.Model, io.Closer, error) {
 	return newModel(s.cfg, s.log)
 }
 
-// demo reports whether the models of this server are a scripted demonstration.
+// demo reports whether a model of this server is a scripted demonstration.
 func (s *server) demo() func(string) bool {
-	scripted := s.cfg.LLM.Provider == config.LLMScripted && s.cfg.ChatService.Address == ""
-	return func(string) bool { return scripted }
+	here := s.cfg.ChatService.Address == ""
+	return func(model string) bool { return here && providerOf(s.cfg, model) == config.LLMScripted }
 }
 
 func (s *server) onClose(what string, close func() error) {

@@ -1,8 +1,10 @@
 package llmtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -35,6 +37,7 @@ type OpenAIConfig struct {
 	NoFinish     bool   // never gives a finish_reason
 	Comments     bool   // sends a comment before each event, as OpenRouter does
 	Continuously bool   // tells usage with every chunk
+	Models       string // the body of GET /models, OpenAI's own if empty
 }
 
 // NewOpenAI starts a server that stops with the test.
@@ -42,15 +45,38 @@ func NewOpenAI(t testing.TB, cfg OpenAIConfig, play func(llm.Request) Act) *Open
 	o := &OpenAI{Stage: NewStage(play), cfg: cfg}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", o.serve)
+	mux.HandleFunc("GET /v1/models", o.list)
 	o.server = httptest.NewServer(mux)
 	t.Cleanup(o.server.Close)
 	o.URL = o.server.URL + "/v1"
 	return o
 }
 
+// models is how OpenAI lists them (https://platform.openai.com/docs/api-reference/models/list).
+const models = `{"object":"list","data":[` +
+	`{"id":"gpt-old","object":"model","created":1686935002,"owned_by":"openai"},` +
+	`{"id":"gpt-new","object":"model","created":1763000000,"owned_by":"system"}]}`
+
+func (o *OpenAI) list(w http.ResponseWriter, r *http.Request) {
+	if !o.known(w, r) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, cmp.Or(o.cfg.Models, models))
+}
+
+// known lets a caller in who has the key.
+func (o *OpenAI) known(w http.ResponseWriter, r *http.Request) bool {
+	got := r.Header.Get("Authorization")
+	if o.cfg.Key == "" || got == "Bearer "+o.cfg.Key {
+		return true
+	}
+	o.refuse(w, Refusal{Status: http.StatusUnauthorized, Text: "Incorrect API key provided: " + got})
+	return false
+}
+
 func (o *OpenAI) serve(w http.ResponseWriter, r *http.Request) {
-	if o.cfg.Key != "" && r.Header.Get("Authorization") != "Bearer "+o.cfg.Key {
-		o.refuse(w, Refusal{Status: http.StatusUnauthorized, Text: "Incorrect API key provided: " + r.Header.Get("Authorization")})
+	if !o.known(w, r) {
 		return
 	}
 	req, options, err := readCompletion(r.Body, o.cfg)

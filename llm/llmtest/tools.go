@@ -61,7 +61,7 @@ func testToolCutOff(t *testing.T, h Harness) {
 		{Tools: []Fragment{{ID: "call_1", Name: "weather", Arguments: `{"city":`}}},
 		{Tools: []Fragment{{Arguments: `"Paris"}`}}},
 	}}))
-	got := Gather(m.Stream(t.Context(), Ask("weather?")))
+	got := Gather(m.Stream(t.Context(), offer()))
 	if e := asError(t, got); e.Kind != llm.Broken && e.Kind != llm.Unavailable {
 		t.Errorf("kind %s of %v, want broken or unavailable", e.Kind, e)
 	}
@@ -89,11 +89,16 @@ func testWordsAndTool(t *testing.T, h Harness) {
 	}})
 }
 
-func runTools(t *testing.T, h Harness, act Act) {
-	m, _ := h.Start(t, Always(act))
+// offer is a request with the tools that the acts call.
+func offer() llm.Request {
 	req := Ask("weather?")
 	req.Tools = []llm.Tool{{Name: "weather", Schema: json.RawMessage(`{"type":"object"}`)}, {Name: "clock"}}
-	got := Gather(m.Stream(t.Context(), req))
+	return req
+}
+
+func runTools(t *testing.T, h Harness, act Act) {
+	m, _ := h.Start(t, Always(act))
+	got := Gather(m.Stream(t.Context(), offer()))
 	whole(t, got, act)
 	if want := act.Calls(); !reflect.DeepEqual(named(got.Calls), named(want)) {
 		t.Errorf("tool calls:\n got %+v\nwant %+v", got.Calls, want)

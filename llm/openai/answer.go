@@ -28,8 +28,12 @@ type event struct {
 		Finish string `json:"finish_reason"`
 	} `json:"choices"`
 	Usage *struct {
-		Input  int `json:"prompt_tokens"`
-		Output int `json:"completion_tokens"`
+		Input   int `json:"prompt_tokens"`
+		Output  int `json:"completion_tokens"`
+		Details struct {
+			Cached int `json:"cached_tokens"`
+		} `json:"prompt_tokens_details"`
+		CacheHit int `json:"prompt_cache_hit_tokens"` // DeepSeek
 	} `json:"usage"`
 	Error   json.RawMessage `json:"error"`   // OpenAI, OpenRouter, llama.cpp, Ollama
 	Object  string          `json:"object"`  // "error" for vLLM
@@ -60,7 +64,6 @@ type answer struct {
 
 // read yields the stream until its end, its failure, or until the caller leaves.
 func (a *answer) read(ctx context.Context, res *http.Response) {
-	res.Body = a.watch.body(res.Body)
 	stream := ssestream.NewDecoder(res)
 	for ctx.Err() == nil && stream.Next() {
 		data := stream.Event().Data
@@ -85,9 +88,11 @@ func (a *answer) read(ctx context.Context, res *http.Response) {
 // send yields one piece; after an error, or when the caller left, the answer is over.
 func (a *answer) send(d llm.Delta, err error) {
 	a.said = true
+	a.watch.pause()
 	if !a.yield(d, err) || err != nil {
 		a.left = true
 	}
+	a.watch.heard()
 }
 
 func (a *answer) take(data []byte) error {
@@ -101,8 +106,8 @@ func (a *answer) take(data []byte) error {
 	if e.Model != "" {
 		a.name = e.Model
 	}
-	if e.Usage != nil {
-		a.usage = &llm.Usage{Input: e.Usage.Input, Output: e.Usage.Output}
+	if u := e.Usage; u != nil {
+		a.usage = &llm.Usage{Input: u.Input, Output: u.Output, Cached: min(u.Input, max(u.Details.Cached, u.CacheHit))}
 	}
 	if len(e.Choices) == 0 {
 		return nil
@@ -116,7 +121,10 @@ func (a *answer) take(data []byte) error {
 
 // pass yields what a piece says, if anything.
 func (a *answer) pass(d delta) {
-	a.tools.add(d.ToolCalls)
+	if len(d.ToolCalls) > 0 {
+		a.tools.add(d.ToolCalls)
+		a.watch.heard()
+	}
 	out := llm.Delta{Text: d.Content, Reasoning: d.ReasoningContent, Model: a.name}
 	if out.Reasoning == "" {
 		out.Reasoning = d.Reasoning // some send the same under both names

@@ -15,6 +15,7 @@ import (
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
+	"parley/llm"
 	"parley/llm/llmtest"
 	"parley/llm/openai"
 )
@@ -156,4 +157,38 @@ func wait(ctx context.Context, c <-chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// BenchmarkRequest is the work per call before its first byte is sent: a room of 40 messages and four tools.
+func BenchmarkRequest(b *testing.B) {
+	req := llmtest.Ask("hello")
+	for range 20 {
+		req.Messages = append(req.Messages,
+			llm.Message{Role: llm.Assistant, Text: strings.Repeat("A word or two of an answer. ", 12)},
+			llm.Message{Role: llm.User, Text: "[Maja]: " + strings.Repeat("and a question? ", 8)})
+	}
+	for _, name := range []string{"mention", "opt_out", "vote_on_poll", "finish"} {
+		req.Tools = append(req.Tools, llm.Tool{Name: name, Description: "what it does", Schema: llm.SchemaOf[struct {
+			Name   string   `json:"name" desc:"of somebody"`
+			Reason string   `json:"reason" desc:"in one sentence"`
+			Among  []string `json:"among"`
+		}]()})
+	}
+	const end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+	client := &http.Client{Transport: refilled(end)}
+	m := open(b, openai.Config{BaseURL: "http://test.invalid/v1", HTTP: client})
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := llmtest.Gather(m.Stream(b.Context(), req)); got.Err != nil {
+			b.Fatal(got.Err)
+		}
+	}
+}
+
+// refilled answers every request with the same words, after it has read all of it.
+type refilled string
+
+func (r refilled) RoundTrip(req *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, req.Body)
+	return canned{strings.NewReader(string(r))}.RoundTrip(req)
 }

@@ -33,7 +33,7 @@ const maxRefusal = 64 << 10
 // limitRefusals keeps the SDK, which reads an error's body to its end, from reading for ever.
 func limitRefusals(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	res, err := next(req)
-	if err == nil && (res.StatusCode >= http.StatusBadRequest || isJSON(res)) {
+	if err == nil && (res.StatusCode >= http.StatusBadRequest || req.Method == http.MethodPost && isJSON(res)) {
 		res.Body = struct {
 			io.Reader
 			io.Closer

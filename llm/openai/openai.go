@@ -4,6 +4,9 @@
 // driver follows: it takes reasoning under either of its names, does without usage, and learns from a refusal which
 // optional fields an endpoint does not know.
 //
+// Silence is the time in which nothing was said: comments, empty chunks and other bytes that keep a connection busy do
+// not count as words, and the time that the caller takes to read does not count as silence.
+//
 // A piece is yielded the moment its event is complete. Nothing is buffered, nothing is retried after the first delta,
 // and the SDK's own retries are off. An answer is complete when the provider gave a reason for its end; a stream that
 // stops without one is Broken, however politely it stops.
@@ -42,7 +45,7 @@ type Config struct {
 	Model    string            // for requests that name none
 	Provider string            // what errors call the endpoint; empty means DefaultProvider
 	Headers  map[string]string // sent with every request, such as OpenRouter's X-Title
-	Silence  time.Duration     // longest wait for the next byte; 0 means DefaultSilence, negative no limit
+	Silence  time.Duration     // longest wait for the next words; 0 means DefaultSilence, negative no limit
 	HTTP     *http.Client      // nil means a NewHTTPClient of its own
 	Clock    seam.Clock
 	Log      *slog.Logger // told of fallbacks; nil for none
@@ -50,15 +53,19 @@ type Config struct {
 
 // A Model speaks to one endpoint. It may be used from any goroutine at any time. Close it at the end.
 type Model struct {
-	cfg    Config
-	client sdk.Client
+	cfg      Config
+	client   sdk.Client
+	official bool // it is OpenAI itself
 
 	// What the endpoint refused, so that it is not offered again.
 	noUsage  atomic.Bool // stream_options
 	newLimit atomic.Bool // max_tokens: it wants max_completion_tokens
 }
 
-var _ llm.Model = (*Model)(nil)
+var (
+	_ llm.Model  = (*Model)(nil)
+	_ llm.Lister = (*Model)(nil)
+)
 
 // New makes a Model; nothing is sent before the first request.
 func New(cfg Config) (*Model, error) {
@@ -70,8 +77,8 @@ func New(cfg Config) (*Model, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, fmt.Errorf("make an openai model: base URL %q is no http or https address", cfg.BaseURL)
 	}
-	m := &Model{cfg: cfg, client: sdk.Client{Options: options(cfg)}}
-	m.newLimit.Store(base.Host == "api.openai.com")
+	m := &Model{cfg: cfg, client: sdk.Client{Options: options(cfg)}, official: base.Host == "api.openai.com"}
+	m.newLimit.Store(m.official)
 	return m, nil
 }
 

@@ -3,7 +3,6 @@ package openai
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"time"
 
@@ -13,17 +12,18 @@ import (
 // errSilent is the cause of a call that was ended because nothing came any more.
 var errSilent = errors.New("the provider went silent")
 
-// A watch ends a call that stays silent for too long. Reading only notes the time; a timer compares when it fires.
+// A watch ends a call that stays silent for too long. Words only note the time; a timer compares when it fires.
 type watch struct {
 	cancel context.CancelCauseFunc
 	clock  seam.Clock
 
-	mu    sync.Mutex
-	limit time.Duration // negative means none
-	last  time.Time
-	timer seam.Timer
-	fired bool // the call was ended for its silence
-	over  bool
+	mu     sync.Mutex
+	limit  time.Duration // negative means none
+	last   time.Time
+	timer  seam.Timer
+	paused bool // the caller has the turn: what passes is not the provider's silence
+	fired  bool // the call was ended for its silence
+	over   bool
 }
 
 // watch begins a call: its context ends with ctx, with stop, or for silence.
@@ -36,11 +36,18 @@ func (m *Model) watch(ctx context.Context) (context.Context, *watch) {
 	return ctx, w
 }
 
-// heard notes that something came.
+// heard notes that something was said. It ends a pause.
 func (w *watch) heard() {
 	now := w.clock.Now()
 	w.mu.Lock()
-	w.last = now
+	w.last, w.paused = now, false
+	w.mu.Unlock()
+}
+
+// pause stops counting until something is heard.
+func (w *watch) pause() {
+	w.mu.Lock()
+	w.paused = true
 	w.mu.Unlock()
 }
 
@@ -61,7 +68,11 @@ func (w *watch) check() {
 	if w.over {
 		return
 	}
-	if left := w.limit - w.clock.Now().Sub(w.last); left > 0 {
+	left := w.limit - w.clock.Now().Sub(w.last)
+	if w.paused {
+		left = w.limit
+	}
+	if left > 0 {
 		w.timer = w.clock.AfterFunc(left, w.check)
 		return
 	}
@@ -85,20 +96,4 @@ func (w *watch) silent() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fired
-}
-
-// body is what it reads from, observed.
-func (w *watch) body(r io.ReadCloser) io.ReadCloser { return watched{r, w} }
-
-type watched struct {
-	io.ReadCloser
-	w *watch
-}
-
-func (b watched) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.w.heard()
-	}
-	return n, err
 }

@@ -47,7 +47,10 @@ type Model struct {
 	model  string
 }
 
-var _ llm.Model = (*Model)(nil)
+var (
+	_ llm.Model  = (*Model)(nil)
+	_ llm.Lister = (*Model)(nil)
+)
 
 // New makes a Model; it connects at the first call.
 func New(cfg Config) (*Model, error) {
@@ -95,6 +98,18 @@ func (m *Model) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Delta
 		}
 		pass(ctx, stream, yield)
 	}
+}
+
+// List names the models of the service. A service without a list is an error of kind llm.Invalid.
+func (m *Model) List(ctx context.Context) ([]llm.Info, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	res, err := m.client.ListModels(ctx, &chatpb.ListModelsRequest{})
+	if err != nil {
+		return nil, failure(ctx, err, false)
+	}
+	return wire.DecodeModels(res), nil
 }
 
 func pass(ctx context.Context, stream grpc.ServerStreamingClient[chatpb.ChatResponse], yield func(llm.Delta, error) bool) {

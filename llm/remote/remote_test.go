@@ -3,6 +3,7 @@ package remote_test
 import (
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,12 +13,13 @@ import (
 	"parley/chat"
 	"parley/llm"
 	"parley/llm/llmtest"
+	"parley/llm/openai"
 	"parley/llm/remote"
 	chatpb "parley/proto/gen/api/chat"
 	"parley/seam"
 )
 
-// The client passes the suite against the service over a loopback socket.
+// The client passes the suite against the service over a loopback socket, before a model in process.
 func TestSuite(t *testing.T) {
 	llmtest.Run(t, llmtest.Harness{
 		Start: func(t *testing.T, play func(llm.Request) llmtest.Act) (llm.Model, llmtest.Upstream) {
@@ -26,9 +28,47 @@ func TestSuite(t *testing.T) {
 			serve(t, lis, player)
 			return open(t, lis.Addr().String()), player
 		},
-		Unreachable: func(t *testing.T) llm.Model { return open(t, "127.0.0.1:1") },
+		Unreachable: unreachable,
+		Lacks: map[string]string{
+			"silence":                     noLimit,
+			"slow loris":                  noLimit,
+			"slow words are no silence":   noLimit,
+			"a slow reader is no silence": noLimit,
+			"lists its models":            "the player has no list",
+			"a list is cancelled":         "the player has no list",
+		},
 	})
 }
+
+const noLimit = "silence is noticed by the model behind the service; TestSuiteOfAProvider has one"
+
+// The client passes the suite against the service before a provider over HTTP: a fault of the provider goes through two
+// wires and is the same fault.
+func TestSuiteOfAProvider(t *testing.T) {
+	start := func(t *testing.T, play func(llm.Request) llmtest.Act, silence time.Duration) (llm.Model, llmtest.Upstream) {
+		t.Helper()
+		up := llmtest.NewOpenAI(t, llmtest.OpenAIConfig{}, play)
+		model, err := openai.New(openai.Config{BaseURL: up.URL, Silence: silence, Clock: seam.Real()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = model.Close() })
+		lis := listen(t, "127.0.0.1:0")
+		serve(t, lis, model)
+		return open(t, lis.Addr().String()), up
+	}
+	llmtest.Run(t, llmtest.Harness{
+		Start: func(t *testing.T, play func(llm.Request) llmtest.Act) (llm.Model, llmtest.Upstream) {
+			return start(t, play, 0)
+		},
+		Impatient: start, Unreachable: unreachable,
+		Lacks: map[string]string{
+			"a tool call cut inside a character": "a piece is a JSON string, which holds whole characters",
+		},
+	})
+}
+
+func unreachable(t *testing.T) llm.Model { return open(t, "127.0.0.1:1") }
 
 func open(t testing.TB, address string) *remote.Model {
 	t.Helper()
@@ -133,6 +173,16 @@ func TestModelOfTheConfig(t *testing.T) {
 	req.Models = nil
 	if got := llmtest.Gather(m.Stream(t.Context(), req)); got.Err != nil || !slices.Equal(player.Requests()[0].Models, []string{"mine"}) {
 		t.Errorf("got %v, asked %v", got.Err, player.Requests())
+	}
+}
+
+// A service without a list says so, and is no worse for it.
+func TestNoList(t *testing.T) {
+	lis := listen(t, "127.0.0.1:0")
+	serve(t, lis, llmtest.NewPlayer(llmtest.Always(llmtest.Say("ok")), nil))
+	_, err := open(t, lis.Addr().String()).List(t.Context())
+	if llm.KindOf(err) != llm.Invalid || !strings.Contains(err.Error(), "no list") {
+		t.Errorf("got %v", err)
 	}
 }
 

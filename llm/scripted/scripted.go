@@ -36,7 +36,10 @@ type Model struct {
 	noWait bool
 }
 
-var _ llm.Model = (*Model)(nil)
+var (
+	_ llm.Model  = (*Model)(nil)
+	_ llm.Lister = (*Model)(nil)
+)
 
 // New makes a Model.
 func New(cfg Config) (*Model, error) {
@@ -51,6 +54,14 @@ func New(cfg Config) (*Model, error) {
 
 // Name is what the model calls itself in Delta.Model, whatever name it was asked under.
 func (m *Model) Name() string { return provider + "/" + m.script.name }
+
+// List names the one script. It answers under any name.
+func (m *Model) List(ctx context.Context) ([]llm.Info, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return []llm.Info{{Name: m.script.name, Title: "Script " + m.script.name, Tools: true}}, nil
+}
 
 // Stream answers as the script says. Tool calls come whole, after the words. Usage counts words as tokens. A script
 // without a fitting reply, or one that wants an error, ends in an *llm.Error.

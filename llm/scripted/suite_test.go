@@ -22,12 +22,19 @@ func TestSuite(t *testing.T) {
 	llmtest.Run(t, llmtest.Harness{
 		Start: start,
 		Lacks: map[string]string{
-			"conversation arrives":  noUpstream,
-			"unreachable":           noUpstream,
-			"status of a refusal":   "there is no HTTP in it",
-			"usage":                 "it counts its own words, which the tests below check",
-			"no usage":              "it always counts its words",
-			"works after a failure": "one script answers the same request in one way",
+			"conversation arrives":               noUpstream,
+			"unreachable":                        noUpstream,
+			"silence":                            noUpstream,
+			"slow loris":                         noUpstream,
+			"slow words are no silence":          noUpstream,
+			"a slow reader is no silence":        noUpstream,
+			"status of a refusal":                "there is no HTTP in it",
+			"usage":                              "it counts its own words, which the tests below check",
+			"no usage":                           "it always counts its words",
+			"works after a failure":              "one script answers the same request in one way",
+			"one of several is cancelled":        "the clock in the test's hand holds the words of one call at a time",
+			"a tool call cut inside an escape":   "a script has whole calls",
+			"a tool call cut inside a character": "a script has whole calls",
 		},
 	})
 }

@@ -165,8 +165,10 @@ func (x *ToolDefinition) GetParametersJson() string {
 type ResponseFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `json_schema` or `json_object`.
-	Type          string  `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	JsonSchema    *string `protobuf:"bytes,2,opt,name=json_schema,json=jsonSchema,proto3,oneof" json:"json_schema,omitempty"`
+	Type       string  `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	JsonSchema *string `protobuf:"bytes,2,opt,name=json_schema,json=jsonSchema,proto3,oneof" json:"json_schema,omitempty"`
+	// Of the schema, for providers that want one; empty leaves it to them.
+	Name          string `protobuf:"bytes,50,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -211,6 +213,13 @@ func (x *ResponseFormat) GetType() string {
 func (x *ResponseFormat) GetJsonSchema() string {
 	if x != nil && x.JsonSchema != nil {
 		return *x.JsonSchema
+	}
+	return ""
+}
+
+func (x *ResponseFormat) GetName() string {
+	if x != nil {
+		return x.Name
 	}
 	return ""
 }
@@ -294,9 +303,11 @@ func (x *ChatResponse) GetUsage() *Usage {
 }
 
 type Usage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InputTokens   uint32                 `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
-	OutputTokens  uint32                 `protobuf:"varint,2,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	InputTokens  uint32                 `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	OutputTokens uint32                 `protobuf:"varint,2,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	// Of input_tokens: what the provider had kept from earlier calls, which is cheaper. 0 where it does not tell.
+	CachedTokens  uint32 `protobuf:"varint,50,opt,name=cached_tokens,json=cachedTokens,proto3" json:"cached_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +356,165 @@ func (x *Usage) GetOutputTokens() uint32 {
 	return 0
 }
 
+func (x *Usage) GetCachedTokens() uint32 {
+	if x != nil {
+		return x.CachedTokens
+	}
+	return 0
+}
+
+type ListModelsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListModelsRequest) Reset() {
+	*x = ListModelsRequest{}
+	mi := &file_api_chat_chat_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListModelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListModelsRequest) ProtoMessage() {}
+
+func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_api_chat_chat_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
+func (*ListModelsRequest) Descriptor() ([]byte, []int) {
+	return file_api_chat_chat_proto_rawDescGZIP(), []int{5}
+}
+
+type ListModelsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Best known first.
+	Models        []*ModelInfo `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListModelsResponse) Reset() {
+	*x = ListModelsResponse{}
+	mi := &file_api_chat_chat_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListModelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListModelsResponse) ProtoMessage() {}
+
+func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_api_chat_chat_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
+func (*ListModelsResponse) Descriptor() ([]byte, []int) {
+	return file_api_chat_chat_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListModelsResponse) GetModels() []*ModelInfo {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+type ModelInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// For people; empty means the name.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// It can call tools.
+	Tools bool `protobuf:"varint,3,opt,name=tools,proto3" json:"tools,omitempty"`
+	// Tokens it can read; 0 if unknown.
+	ContextTokens uint32 `protobuf:"varint,4,opt,name=context_tokens,json=contextTokens,proto3" json:"context_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelInfo) Reset() {
+	*x = ModelInfo{}
+	mi := &file_api_chat_chat_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelInfo) ProtoMessage() {}
+
+func (x *ModelInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_api_chat_chat_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelInfo.ProtoReflect.Descriptor instead.
+func (*ModelInfo) Descriptor() ([]byte, []int) {
+	return file_api_chat_chat_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ModelInfo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModelInfo) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ModelInfo) GetTools() bool {
+	if x != nil {
+		return x.Tools
+	}
+	return false
+}
+
+func (x *ModelInfo) GetContextTokens() uint32 {
+	if x != nil {
+		return x.ContextTokens
+	}
+	return 0
+}
+
 var File_api_chat_chat_proto protoreflect.FileDescriptor
 
 const file_api_chat_chat_proto_rawDesc = "" +
@@ -362,11 +532,12 @@ const file_api_chat_chat_proto_rawDesc = "" +
 	"\x0eToolDefinition\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12'\n" +
-	"\x0fparameters_json\x18\x03 \x01(\tR\x0eparametersJson\"Z\n" +
+	"\x0fparameters_json\x18\x03 \x01(\tR\x0eparametersJson\"n\n" +
 	"\x0eResponseFormat\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12$\n" +
 	"\vjson_schema\x18\x02 \x01(\tH\x00R\n" +
-	"jsonSchema\x88\x01\x01B\x0e\n" +
+	"jsonSchema\x88\x01\x01\x12\x12\n" +
+	"\x04name\x182 \x01(\tR\x04nameB\x0e\n" +
 	"\f_json_schema\"\x99\x01\n" +
 	"\fChatResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
@@ -374,12 +545,23 @@ const file_api_chat_chat_proto_rawDesc = "" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12#\n" +
 	"\x05delta\x18\x04 \x01(\v2\r.shared.DeltaR\x05delta\x12 \n" +
 	"\x05usage\x182 \x01(\v2\n" +
-	".api.UsageR\x05usage\"O\n" +
+	".api.UsageR\x05usage\"t\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\rR\vinputTokens\x12#\n" +
-	"\routput_tokens\x18\x02 \x01(\rR\foutputTokens25\n" +
+	"\routput_tokens\x18\x02 \x01(\rR\foutputTokens\x12#\n" +
+	"\rcached_tokens\x182 \x01(\rR\fcachedTokens\"\x13\n" +
+	"\x11ListModelsRequest\"<\n" +
+	"\x12ListModelsResponse\x12&\n" +
+	"\x06models\x18\x01 \x03(\v2\x0e.api.ModelInfoR\x06models\"r\n" +
+	"\tModelInfo\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x14\n" +
+	"\x05tools\x18\x03 \x01(\bR\x05tools\x12%\n" +
+	"\x0econtext_tokens\x18\x04 \x01(\rR\rcontextTokens2t\n" +
 	"\x04Chat\x12-\n" +
-	"\x04Chat\x12\x10.api.ChatRequest\x1a\x11.api.ChatResponse0\x01B\"Z parley/proto/gen/api/chat;chatpbb\x06proto3"
+	"\x04Chat\x12\x10.api.ChatRequest\x1a\x11.api.ChatResponse0\x01\x12=\n" +
+	"\n" +
+	"ListModels\x12\x16.api.ListModelsRequest\x1a\x17.api.ListModelsResponseB\"Z parley/proto/gen/api/chat;chatpbb\x06proto3"
 
 var (
 	file_api_chat_chat_proto_rawDescOnce sync.Once
@@ -393,29 +575,35 @@ func file_api_chat_chat_proto_rawDescGZIP() []byte {
 	return file_api_chat_chat_proto_rawDescData
 }
 
-var file_api_chat_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_api_chat_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_api_chat_chat_proto_goTypes = []any{
-	(*ChatRequest)(nil),    // 0: api.ChatRequest
-	(*ToolDefinition)(nil), // 1: api.ToolDefinition
-	(*ResponseFormat)(nil), // 2: api.ResponseFormat
-	(*ChatResponse)(nil),   // 3: api.ChatResponse
-	(*Usage)(nil),          // 4: api.Usage
-	(*shared.Message)(nil), // 5: shared.Message
-	(*shared.Delta)(nil),   // 6: shared.Delta
+	(*ChatRequest)(nil),        // 0: api.ChatRequest
+	(*ToolDefinition)(nil),     // 1: api.ToolDefinition
+	(*ResponseFormat)(nil),     // 2: api.ResponseFormat
+	(*ChatResponse)(nil),       // 3: api.ChatResponse
+	(*Usage)(nil),              // 4: api.Usage
+	(*ListModelsRequest)(nil),  // 5: api.ListModelsRequest
+	(*ListModelsResponse)(nil), // 6: api.ListModelsResponse
+	(*ModelInfo)(nil),          // 7: api.ModelInfo
+	(*shared.Message)(nil),     // 8: shared.Message
+	(*shared.Delta)(nil),       // 9: shared.Delta
 }
 var file_api_chat_chat_proto_depIdxs = []int32{
-	5, // 0: api.ChatRequest.messages:type_name -> shared.Message
+	8, // 0: api.ChatRequest.messages:type_name -> shared.Message
 	1, // 1: api.ChatRequest.tools:type_name -> api.ToolDefinition
 	2, // 2: api.ChatRequest.response_format:type_name -> api.ResponseFormat
-	6, // 3: api.ChatResponse.delta:type_name -> shared.Delta
+	9, // 3: api.ChatResponse.delta:type_name -> shared.Delta
 	4, // 4: api.ChatResponse.usage:type_name -> api.Usage
-	0, // 5: api.Chat.Chat:input_type -> api.ChatRequest
-	3, // 6: api.Chat.Chat:output_type -> api.ChatResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 5: api.ListModelsResponse.models:type_name -> api.ModelInfo
+	0, // 6: api.Chat.Chat:input_type -> api.ChatRequest
+	5, // 7: api.Chat.ListModels:input_type -> api.ListModelsRequest
+	3, // 8: api.Chat.Chat:output_type -> api.ChatResponse
+	6, // 9: api.Chat.ListModels:output_type -> api.ListModelsResponse
+	8, // [8:10] is the sub-list for method output_type
+	6, // [6:8] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_api_chat_chat_proto_init() }
@@ -431,7 +619,7 @@ func file_api_chat_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_chat_chat_proto_rawDesc), len(file_api_chat_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,7 +21,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Chat_Chat_FullMethodName = "/api.Chat/Chat"
+	Chat_Chat_FullMethodName       = "/api.Chat/Chat"
+	Chat_ListModels_FullMethodName = "/api.Chat/ListModels"
 )
 
 // ChatClient is the client API for Chat service.
@@ -29,7 +30,13 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ChatClient interface {
 	// Chat streams the answer of the first model of `models` that can be reached.
+	//
+	// An error's status carries a google.rpc.ErrorInfo of the domain `parley.llm`, whose metadata tell the `kind` (invalid,
+	// denied, overloaded, unavailable or broken), the `provider`, the `model`, the `http_status` and the `cause`, and a
+	// google.rpc.RetryInfo where the provider says when to come back.
 	Chat(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ChatResponse], error)
+	// ListModels names the models that `models` of a request may name. UNIMPLEMENTED: there is no list.
+	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
 }
 
 type chatClient struct {
@@ -59,12 +66,28 @@ func (c *chatClient) Chat(ctx context.Context, in *ChatRequest, opts ...grpc.Cal
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Chat_ChatClient = grpc.ServerStreamingClient[ChatResponse]
 
+func (c *chatClient) ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListModelsResponse)
+	err := c.cc.Invoke(ctx, Chat_ListModels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ChatServer is the server API for Chat service.
 // All implementations must embed UnimplementedChatServer
 // for forward compatibility.
 type ChatServer interface {
 	// Chat streams the answer of the first model of `models` that can be reached.
+	//
+	// An error's status carries a google.rpc.ErrorInfo of the domain `parley.llm`, whose metadata tell the `kind` (invalid,
+	// denied, overloaded, unavailable or broken), the `provider`, the `model`, the `http_status` and the `cause`, and a
+	// google.rpc.RetryInfo where the provider says when to come back.
 	Chat(*ChatRequest, grpc.ServerStreamingServer[ChatResponse]) error
+	// ListModels names the models that `models` of a request may name. UNIMPLEMENTED: there is no list.
+	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
 	mustEmbedUnimplementedChatServer()
 }
 
@@ -77,6 +100,9 @@ type UnimplementedChatServer struct{}
 
 func (UnimplementedChatServer) Chat(*ChatRequest, grpc.ServerStreamingServer[ChatResponse]) error {
 	return status.Error(codes.Unimplemented, "method Chat not implemented")
+}
+func (UnimplementedChatServer) ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListModels not implemented")
 }
 func (UnimplementedChatServer) mustEmbedUnimplementedChatServer() {}
 func (UnimplementedChatServer) testEmbeddedByValue()              {}
@@ -110,13 +136,36 @@ func _Chat_Chat_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Chat_ChatServer = grpc.ServerStreamingServer[ChatResponse]
 
+func _Chat_ListModels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListModelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServer).ListModels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Chat_ListModels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServer).ListModels(ctx, req.(*ListModelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Chat_ServiceDesc is the grpc.ServiceDesc for Chat service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var Chat_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "api.Chat",
 	HandlerType: (*ChatServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListModels",
+			Handler:    _Chat_ListModels_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Chat",

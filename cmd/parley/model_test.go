@@ -1,0 +1,123 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"parley/config"
+	"parley/llm"
+	"parley/llm/llmtest"
+	"parley/llm/price"
+)
+
+// loaded is a configuration as the environment makes it.
+func loaded(t *testing.T, environ ...string) config.Config {
+	t.Helper()
+	cfg, _, err := config.Load(config.Source{Dir: t.TempDir(), Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Log.Level = config.LogError
+	return cfg
+}
+
+func model(t *testing.T, cfg config.Config) llm.Model {
+	t.Helper()
+	m, closer, err := newModel(cfg, newLogger(cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = closer.Close() })
+	return m
+}
+
+func askFor(t *testing.T, m llm.Model, models ...string) llmtest.Answer {
+	t.Helper()
+	req := llmtest.Ask("hello")
+	req.Models = models
+	return llmtest.Gather(m.Stream(t.Context(), req))
+}
+
+func TestNamesChooseTheProvider(t *testing.T) {
+	hosted := llmtest.NewOpenAI(t, llmtest.OpenAIConfig{Key: "k1"}, llmtest.Always(llmtest.Say("hosted")))
+	local := llmtest.NewOpenAI(t, llmtest.OpenAIConfig{}, llmtest.Always(llmtest.Say("local")))
+	m := model(t, loaded(t, "LLM_PROVIDER=openrouter", "LLM_BASE_URL="+hosted.URL, "LLM_API_KEY=k1", "LLM_MODEL=meta/llama-x",
+		"PROVIDERS_OLLAMA_BASE_URL="+local.URL))
+	for name, want := range map[string][3]string{ // said, asked for, served
+		"":                        {"hosted", "meta/llama-x", "openrouter/meta/llama-x"},
+		"gpt-x":                   {"hosted", "gpt-x", "openrouter/gpt-x"},
+		"meta/llama-y":            {"hosted", "meta/llama-y", "openrouter/meta/llama-y"},
+		"openrouter/openai/gpt-x": {"hosted", "openai/gpt-x", "openrouter/openai/gpt-x"},
+		"ollama/llama:8b":         {"local", "llama:8b", "ollama/llama:8b"},
+	} {
+		got := askFor(t, m, name)
+		up := map[string]*llmtest.OpenAI{"hosted": hosted, "local": local}[want[0]].Requests()
+		if got.Err != nil || got.Text != want[0] || got.Model != want[2] || !slices.Equal(up[len(up)-1].Models, []string{want[1]}) {
+			t.Errorf("%q: got %q of %q, %v, want %q", name, got.Text, got.Model, got.Err, want)
+		}
+	}
+	if got := askFor(t, m, "openai/gpt-x"); llm.KindOf(got.Err) != llm.Denied || !strings.Contains(got.Err.Error(), "set OPENAI_API_KEY or PROVIDERS_OPENAI_API_KEY") {
+		t.Errorf("without a key: got %v", got.Err)
+	}
+	if got := askFor(t, m, "scripted/demo"); got.Err != nil || got.Model != "scripted/demo" {
+		t.Errorf("the demo: got %q, %v", got.Model, got.Err)
+	}
+	if got := askFor(t, m, "openai/gpt-x", "ollama/llama:8b"); got.Text != "local" {
+		t.Errorf("a fallback: got %q, %v", got.Text, got.Err)
+	}
+	list, err := m.(llm.Lister).List(t.Context())
+	if err != nil || list[0].Name != "openrouter/gpt-new" || !slices.ContainsFunc(list, func(i llm.Info) bool { return i.Name == "ollama/gpt-old" }) {
+		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func TestOverloadIsTriedAgain(t *testing.T) {
+	acts := make(chan llmtest.Act, 2)
+	acts <- llmtest.Act{Refuse: &llmtest.Refusal{Status: 529, Text: "overloaded"}}
+	acts <- llmtest.Say("there")
+	up := llmtest.NewOpenAI(t, llmtest.OpenAIConfig{}, func(llm.Request) llmtest.Act { return <-acts })
+	m := model(t, loaded(t, "LLM_PROVIDER=openai", "LLM_BASE_URL="+up.URL, "LLM_RETRY_FIRST=1ms"))
+	if got := askFor(t, m, "x"); got.Err != nil || got.Text != "there" {
+		t.Errorf("got %q, %v", got.Text, got.Err)
+	}
+}
+
+func TestDemoIsWhatIsScripted(t *testing.T) {
+	for _, c := range []struct {
+		provider, model string
+		want            bool
+	}{
+		{"scripted", "", true},
+		{"scripted", "gpt-x", true},
+		{"scripted", "ollama/x", false},
+		{"ollama", "", false},
+		{"ollama", "scripted/demo", true},
+		{"ollama", "meta/x", false},
+	} {
+		s := server{cfg: loaded(t, "LLM_PROVIDER="+c.provider)}
+		if got := s.demo()(c.model); got != c.want {
+			t.Errorf("%s of %s: demo is %t", c.model, c.provider, got)
+		}
+	}
+	s := server{cfg: loaded(t, "CHAT_SERVICE_ADDRESS=127.0.0.1:1")}
+	if s.demo()("scripted/demo") {
+		t.Error("what a service serves is not known to be a demo")
+	}
+}
+
+func TestPricesOfTheConfig(t *testing.T) {
+	table, err := newPrices(loaded(t, "PRICES_MODELS=openai/gpt-x* 0.15 0.6 0.0375; ollama/rented 1 2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]price.Nanos{"openai/gpt-x-1": 156_000, "ollama/llama": 0, "ollama/rented": 1_020_000, "scripted/demo": 0} {
+		p, ok := table.Lookup(name)
+		if got := p.Of(llm.Usage{Input: 1000, Output: 10}); !ok || got != want {
+			t.Errorf("%s costs %s, %t, want %s", name, got, ok, want)
+		}
+	}
+	if _, ok := table.Lookup("openrouter/x"); ok {
+		t.Error("a price is made up")
+	}
+}
