@@ -80,7 +80,7 @@ func (u *usage) tokens() *llm.Usage {
 		}
 		return n
 	}
-	return &llm.Usage{Input: sum(u.Input, u.Read, u.Wrote), Output: sum(u.Output)}
+	return &llm.Usage{Input: sum(u.Input, u.Read, u.Wrote), Output: sum(u.Output), Cached: sum(u.Read)}
 }
 
 // A call is a tool call in the making.

@@ -108,7 +108,7 @@ func TestStreams(t *testing.T) {
 	}{
 		"usage of three parts": {
 			[]string{begin, text, word, stop, last},
-			llmtest.Answer{Text: "half ", Usage: &llm.Usage{Input: 123, Output: 7}},
+			llmtest.Answer{Text: "half ", Usage: &llm.Usage{Input: 123, Output: 7, Cached: 20}},
 		},
 		"usage told late": {
 			[]string{`{"type":"message_start","message":{"model":"m","usage":{"input_tokens":0,"output_tokens":0}}}`, word, `{"type":"message_delta","delta":{"stop_reason":"max_tokens"},"usage":{"input_tokens":5,"output_tokens":6}}`},
@@ -116,11 +116,11 @@ func TestStreams(t *testing.T) {
 		},
 		"what is unknown is ignored": {
 			[]string{begin, `{"type":"new_event","x":1}`, `{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}`, piece(0, `{"query":"x"}`), word, stop, last},
-			llmtest.Answer{Text: "half ", Usage: &llm.Usage{Input: 123, Output: 7}},
+			llmtest.Answer{Text: "half ", Usage: &llm.Usage{Input: 123, Output: 7, Cached: 20}},
 		},
 		"thinking": {
 			[]string{begin, `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}`, `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}`, `{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"c2ln"}}`, stop, last},
-			llmtest.Answer{Reasoning: "hm", Usage: &llm.Usage{Input: 123, Output: 7}},
+			llmtest.Answer{Reasoning: "hm", Usage: &llm.Usage{Input: 123, Output: 7, Cached: 20}},
 		},
 		"refused": {
 			[]string{`{"type":"message_delta","delta":{"stop_reason":"refusal"}}`, last},

@@ -100,6 +100,7 @@ func (a *answer) take(chunk *genai.GenerateContentResponse) error {
 		a.usage = &llm.Usage{
 			Input:  int(u.PromptTokenCount + u.ToolUsePromptTokenCount), // with what came from the cache
 			Output: int(u.CandidatesTokenCount + u.ThoughtsTokenCount),
+			Cached: int(u.CachedContentTokenCount),
 		}
 	}
 	if f := chunk.PromptFeedback; f != nil && f.BlockReason != "" {

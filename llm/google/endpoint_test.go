@@ -100,7 +100,7 @@ func TestStreams(t *testing.T) {
 	}{
 		"usage of all parts": {
 			[]string{word, last},
-			llmtest.Answer{Text: "half ", Usage: &llm.Usage{Input: 12, Output: 7}},
+			llmtest.Answer{Text: "half ", Usage: &llm.Usage{Input: 12, Output: 7, Cached: 8}},
 		},
 		"several parts": {
 			[]string{`{"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"a"},{"text":"b"},{"inlineData":{"mimeType":"image/png","data":"AA=="}}]},"finishReason":"MAX_TOKENS"}]}`},

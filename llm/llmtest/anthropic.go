@@ -29,7 +29,7 @@ type AnthropicConfig struct {
 	Key      string // the only key that is let in; empty lets everybody in
 	Drip     int    // bytes of a TCP segment; 0 sends each event whole
 	Pings    bool   // sends a ping before each event
-	Cached   bool   // counts part of the input as read from the cache and part as written to it
+	Cached   bool   // counts part of the input as written to the cache
 	NoFormat bool   // knows no structured outputs
 	Page     int    // most models on a page of the list; 0 means as many as the caller wants
 }

@@ -247,7 +247,7 @@ func (s *contentStream) chunk(parts []any, finish string, usage bool) {
 	if u := s.act.Usage; usage && u != nil {
 		thoughts := u.Output / 2
 		body["usageMetadata"] = map[string]any{
-			"promptTokenCount": u.Input, "candidatesTokenCount": u.Output - thoughts, "thoughtsTokenCount": thoughts,
+			"promptTokenCount": u.Input, "candidatesTokenCount": u.Output - thoughts, "thoughtsTokenCount": thoughts, "cachedContentTokenCount": u.Cached,
 			"totalTokenCount": u.Input + u.Output, "promptTokensDetails": []any{map[string]any{"modality": "TEXT", "tokenCount": u.Input}},
 		}
 	}

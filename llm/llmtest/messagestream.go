@@ -39,9 +39,9 @@ func (s *messageStream) start(model string, act Act) {
 
 // input counts tokens as message_start does.
 func (s *messageStream) input(u llm.Usage, output int) map[string]any {
-	read, wrote := 0, 0
+	read, wrote := u.Cached, 0
 	if s.cfg.Cached {
-		read, wrote = u.Input/2, u.Input/3
+		wrote = (u.Input - read) / 3
 	}
 	return map[string]any{
 		"input_tokens": u.Input - read - wrote, "cache_read_input_tokens": read, "cache_creation_input_tokens": wrote,
