@@ -33,6 +33,7 @@ import (
 //
 //	SEED=7 go test -tags seam -run TestSimulation ./hub      replays one seed
 //	SEEDS=100000 go test -tags seam -run TestSimulation ./hub
+//	FROM=100001 SEEDS=100000 go test ...                     the next as many
 
 // A dice rolls by seed: the nth roll of a name is always the same, whatever else is rolled.
 type dice struct {
@@ -617,7 +618,7 @@ func TestSimulation(t *testing.T) {
 		runSeeds(t, n, 1)
 		return
 	}
-	reach := runSeeds(t, 1, envInt("SEEDS", 1000))
+	reach := runSeeds(t, uint64(envInt("FROM", 1)), envInt("SEEDS", 1000))
 	for _, name := range rare {
 		if reach.n[name] < 10 {
 			t.Errorf("%q was reached %d times: too rarely for the simulation to say anything about it", name, reach.n[name])
@@ -684,6 +685,9 @@ func runSeeds(t *testing.T, first uint64, n int) *reached {
 		})
 		if t.Failed() {
 			break
+		}
+		if seed%10_000 == 0 {
+			t.Logf("up to seed %d", seed)
 		}
 	}
 	return reach
