@@ -34,8 +34,8 @@ type PollOpened struct {
 	Deadline  time.Time `json:"deadline,omitzero"`   // when it closes by itself; zero means never
 	Quorum    int       `json:"quorum,omitempty"`    // voters without which it decides nothing
 	Tie       TieRule   `json:"tie,omitempty"`
-	Autopilot Offset    `json:"autopilot,omitempty"` // the autopilot that asks
-	Among     []ModelID `json:"among,omitempty"`     // the models that alone vote; empty means everybody
+	Autopilot Offset    `json:"autopilot,omitempty"` // the autopilot that has its models vote; nobody else does
+	Among     []ModelID `json:"among,omitempty"`     // the models that alone vote; empty means all, and the people
 	For       PersonID  `json:"for,omitempty"`       // who led to it, in the end
 	Seal      string    `json:"seal,omitempty"`      // of an anonymous poll: tells a server whether it has the poll's secret
 }
@@ -83,8 +83,8 @@ func (OpenPoll) command()  {}
 func (ClosePoll) command() {}
 
 const (
-	minOptions      = 2
-	maxOptions      = 20
+	fewestOptions   = 2
+	mostOptions     = 20
 	maxOptionRunes  = 200
 	maxOptionBytes  = 4 << 10 // of a description
 	maxQuorum       = 10_000
@@ -92,7 +92,7 @@ const (
 )
 
 // A Poll is a poll as one viewer sees it. Of an anonymous poll nobody learns who voted; a model whose ballot is open
-// sees no votes at all.
+// sees no votes at all, nor does the server, which asks for models, while any ballot is open.
 type Poll struct {
 	ID     Offset
 	By     Identity
@@ -147,7 +147,7 @@ func (s *State) seated(by Identity) (string, error) {
 }
 
 // pollEvents opens a poll under the name of who opens it: the poll, at the offset at, and a ballot for each model that
-// votes. Where only models vote and none can be asked, it closes at once. An autopilot's polls name it.
+// votes. Where only models vote and none can be asked, it closes at once. With an autopilot, only models vote.
 func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot, at Offset) ([]Event, error) {
 	opened, err := s.checkPoll(m, c)
 	if err != nil {
@@ -231,8 +231,8 @@ func (s *State) checkQuestion(_ *Meta, v *PollOpened) *Error {
 }
 
 func checkOptions(_ *Meta, v *PollOpened) *Error {
-	if n := len(v.Options); n < minOptions || n > maxOptions {
-		return invalid("the poll has %d options: use %d to %d", n, minOptions, maxOptions)
+	if n := len(v.Options); n < fewestOptions || n > mostOptions {
+		return invalid("the poll has %d options: use %d to %d", n, fewestOptions, mostOptions)
 	}
 	for i, o := range v.Options {
 		if o.Text == "" || !validLine(o.Text, maxOptionRunes) {
@@ -322,10 +322,13 @@ func (s *State) closeEvents(_ Meta, p *poll, ending PollEnding, name string) []E
 	return []Event{closed}
 }
 
+// modelsOnly reports whether people do not vote.
+func (v *PollOpened) modelsOnly() bool { return v.Autopilot != 0 || len(v.Among) > 0 }
+
 // conclude returns events, which are about the poll p and are to be written next. If they leave nobody who could still
 // vote, it closes.
 func (s *State) conclude(m Meta, p *poll, events []Event) []Event {
-	if len(p.opened.Among) == 0 {
+	if !p.opened.modelsOnly() {
 		return events
 	}
 	after := p.after(m, events)

@@ -104,7 +104,7 @@ func (j CountJob) ID() string { return fmt.Sprintf("count/%d", j.Poll) }
 func (j CountJob) By() Identity { return System }
 
 // Retry implements Job.
-func (j CountJob) Retry() Command { return ResumeBallots{j.Poll} }
+func (j CountJob) Retry() Command { return ResumeBallots(j) }
 
 // requestBallots asks the models of a poll to vote. If there is no money for it, it says so of each.
 func (s *State) requestBallots(m Meta, v PollOpened, at Offset) []Event {

@@ -283,7 +283,7 @@ func (p *poll) view(viewer Identity) Poll {
 		if b.open && visible(b.to, viewer) {
 			v.Open = append(v.Open, b.ref)
 		}
-		blind = blind || b.open && viewer == ModelIdentity(b.ref.Model)
+		blind = blind || b.open && (viewer == System || viewer == ModelIdentity(b.ref.Model))
 	}
 	for _, m := range p.missed {
 		if visible(m.to, viewer) {
@@ -310,4 +310,17 @@ func (p *poll) votesFor(viewer Identity) (list []Vote) {
 		list = append(list, cast.Vote)
 	}
 	return list
+}
+
+// heldBallots is what the open ballots may still take, where they have a limit.
+func (s *State) heldBallots() (held Allowance) {
+	for p := range s.polls.opened() {
+		for i := range p.ballots {
+			if b := &p.ballots[i]; b.open {
+				held.Cost += b.allowance.Cost
+				held.Tokens += b.allowance.Tokens
+			}
+		}
+	}
+	return held
 }

@@ -53,7 +53,7 @@ func (s *State) castVote(m Meta, c CastVote) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(p.opened.Among) > 0 {
+	if p.opened.modelsOnly() {
 		return nil, refuse(CodeForbidden, "only models vote in this poll")
 	}
 	if err := s.checkSeal(p); err != nil {
