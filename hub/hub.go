@@ -45,7 +45,7 @@ type Config struct {
 	Mailbox   int           // commands waiting per room; more are refused as busy
 	IdleAfter time.Duration // a room nobody uses is closed after this
 	Retry     time.Duration // wait before a job that ended without an outcome is tried again
-	Poll      time.Duration // how often closed rooms whose time has come are opened; with a Bus, which may lose, open ones look at their logs, too
+	Poll      time.Duration // how often rooms whose time has come are opened; with a Bus, which may lose, open ones look at their logs
 }
 
 func (c *Config) complete() error {
