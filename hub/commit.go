@@ -80,6 +80,7 @@ func (a *actor) behind() bool {
 type batch struct {
 	entries []room.Entry
 	answers []answer
+	keys    []landing // of the commands taken, as the log has them
 	rs      []request
 	taken   int
 	text    int  // bytes
@@ -112,7 +113,9 @@ func (a *actor) decide(rs []request) *batch {
 }
 
 func (a *actor) decideOne(b *batch, r request) answer {
-	if at, ok := a.state.Landed(r.meta.By, r.meta.Cause); ok && !seam.Planted("hub.no.dedup") {
+	author := a.state.Author(r.meta, r.command)
+	b.keys = append(b.keys, landing{author.By, author.Cause})
+	if at, ok := a.state.Landed(author.By, author.Cause); ok && !seam.Planted("hub.no.dedup") {
 		return answer{result: Result{Offset: at}}
 	}
 	r.meta.Said = a.feed.words()
@@ -123,7 +126,7 @@ func (a *actor) decideOne(b *batch, r request) answer {
 	first := a.state.Head() + 1
 	for _, event := range events {
 		b.entries = append(b.entries, room.Entry{
-			Room: a.id, Offset: a.state.Head() + 1, At: r.meta.At, By: r.meta.By, Cause: r.meta.Cause, Event: event,
+			Room: a.id, Offset: a.state.Head() + 1, At: author.At, By: author.By, Cause: author.Cause, Event: event,
 		})
 		a.state.Apply(&b.entries[len(b.entries)-1])
 		b.note(event)
@@ -146,6 +149,10 @@ func (b *batch) note(event room.Event) {
 		b.text += len(v.Text)
 	case room.ReplyFailed:
 		b.text += len(v.Text)
+	case room.VoteCast:
+		b.text += len(v.Reason)
+	case room.PollOpened, room.PollClosed:
+		b.text += maxBatchText / 4 // options, reasons
 	case room.RoomDescribed, room.ModelAdded, room.ModelUpdated:
 		b.text += maxBatchText / 8 // personas
 	case room.PersonJoined:
@@ -217,7 +224,7 @@ func (a *actor) recover(b *batch, failure error) (answered bool, err error) {
 	}
 	for i, r := range b.rs[:b.taken] {
 		if r.answer != nil {
-			r.answer <- b.answers[i].given(landedAt[landing{r.meta.By, r.meta.Cause}], before, failure)
+			r.answer <- b.answers[i].given(landedAt[b.keys[i]], before, failure)
 		}
 	}
 	return true, nil

@@ -45,7 +45,7 @@ type Config struct {
 	Mailbox   int           // commands waiting per room; more are refused as busy
 	IdleAfter time.Duration // a room nobody uses is closed after this
 	Retry     time.Duration // wait before a job that ended without an outcome is tried again
-	Poll      time.Duration // with a Bus, which may lose: open rooms look at their logs this often
+	Poll      time.Duration // how often rooms whose time has come are opened; with a Bus, which may lose, open ones look at their logs
 }
 
 func (c *Config) complete() error {
@@ -107,7 +107,10 @@ func New(cfg Config) (*Hub, error) {
 		h.wg.Go(h.receive)
 		h.wg.Go(func() { seam.Every(ctx, cfg.Clock, cfg.Poll, h.poll) })
 	}
-	h.wg.Go(h.sweep)
+	h.wg.Go(func() {
+		h.sweep()
+		seam.Every(ctx, cfg.Clock, cfg.Poll, h.sweep)
+	})
 	h.wg.Go(func() { seam.Every(ctx, cfg.Clock, cfg.IdleAfter/2, h.closeIdle) })
 	return h, nil
 }
@@ -282,7 +285,7 @@ func (h *Hub) closeIdle() {
 	}
 }
 
-// sweep opens the rooms that had work to do when the last hub ended.
+// sweep opens the rooms that have work to do: since the last hub ended, or because a deadline came while they were closed.
 func (h *Hub) sweep() {
 	if h.cfg.Worker == nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -434,4 +435,98 @@ func TestHistoryPagesBackwards(t *testing.T) {
 	if got := fmt.Sprint(texts); got != "["+want[:len(want)-1]+"]" {
 		t.Errorf("history %v, want each of 25 once, in order", got)
 	}
+}
+
+// A forgetful store loses the answer to an append, once: after it wrote, or instead of writing.
+type forgetful struct {
+	journal.Store
+	before, after bool
+}
+
+var errLost = errors.New("no answer")
+
+func (f *forgetful) Append(ctx context.Context, b journal.Batch) error {
+	if f.before {
+		f.before = false
+		return errLost
+	}
+	err := f.Store.Append(ctx, b)
+	if f.after {
+		f.after = false
+		return errors.Join(err, errLost)
+	}
+	return err
+}
+
+func TestAnAnonymousVoteLandsOnceAndNamesNobody(t *testing.T) {
+	rules := room.DefaultRules()
+	rules.Secret = "hush"
+	store := &forgetful{Store: memory.New()}
+	w := newWorld(t, hub.Config{Store: store, Rules: rules})
+	defer w.close()
+	w.open()
+	poll := w.do(maja, room.OpenPoll{
+		Question: "Who?", Options: []room.Option{{Text: "left"}, {Text: "right"}}, Anonymous: true,
+	}).Offset
+	send := func(cause string, option int) (hub.Result, error) {
+		return w.hub.Do(t.Context(), lobby, room.Meta{By: tom, Cause: cause}, room.CastVote{Poll: poll, Options: []int{option}})
+	}
+	store.after = true
+	first, err := send("c:first", 1)
+	if err != nil || first.Offset != poll+2 {
+		t.Fatalf("a vote whose answer was lost: %+v, %v, want offset %d", first, err, poll+2)
+	}
+	store.before = true
+	if got, err := send("c:second", 2); room.CodeOf(err) != room.CodeUnavailable {
+		t.Errorf("a vote that was not written: %+v, %v", got, err)
+	}
+	second, err := send("c:second", 2)
+	if err != nil || second.Offset != first.Offset+1 || second.Entries != 1 {
+		t.Errorf("sent again: %+v, %v, want an entry at %d", second, err, first.Offset+1)
+	}
+	for cause, want := range map[string]room.Offset{"c:first": first.Offset, "c:second": second.Offset} {
+		if got, err := send(cause, 1); err != nil || got.Offset != want || got.Entries != 0 {
+			t.Errorf("%s again: %+v, %v, want offset %d and no entries", cause, got, err, want)
+		}
+	}
+	for e, err := range store.Read(t.Context(), lobby, poll) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, vote := e.Event.(room.VoteCast); vote && (e.By == tom || strings.Contains(e.Cause, "c:")) {
+			t.Errorf("entry %d by %s, %s: an anonymous vote tells whose it is", e.Offset, e.By, e.Cause)
+		}
+	}
+}
+
+// A deadline is kept though nobody is there: the room is closed by then, and its server may be another one.
+func TestADeadlineOpensARoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := hub.Config{Store: memory.New(), Worker: broken{}, IdleAfter: time.Minute}
+		w := newWorld(t, cfg)
+		w.open()
+		options := []room.Option{{Text: "yes"}, {Text: "no"}}
+		var deadlines []time.Time
+		for _, after := range []time.Duration{10 * time.Minute, time.Hour} {
+			deadlines = append(deadlines, time.Now().Add(after))
+			w.do(maja, room.OpenPoll{Question: "Tea?", Options: options, Deadline: time.Now().Add(after)})
+		}
+		time.Sleep(11 * time.Minute)
+		w.close()
+		w = newWorld(t, cfg)
+		defer w.close()
+		time.Sleep(time.Hour)
+		var closed []time.Time
+		for e, err := range cfg.Store.Read(t.Context(), lobby, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := e.Event.(room.PollClosed); ok {
+				closed = append(closed, e.At)
+			}
+		}
+		if len(closed) != 2 || closed[0].Sub(deadlines[0]) > 10*time.Second || closed[1].Sub(deadlines[1]) > 10*time.Second {
+			t.Errorf("closed at %v, want at %v", closed, deadlines)
+		}
+	})
 }

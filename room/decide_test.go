@@ -11,7 +11,8 @@ import (
 )
 
 // peopled is a room with somebody of each kind: ada the admin, bob a member, eve a viewer, lea who left, the model
-// claude with the running reply 10, and the model gpt.
+// claude with the running reply 10, and the model gpt. Bob asks in the polls 11, where the models have the ballots 12 and
+// 13, and 14, which is anonymous, with 15 and 16.
 func peopled(t failer) *world {
 	w := newWorld(t, smallRules())
 	ada, lea := PersonIdentity("ada"), PersonIdentity("lea")
@@ -22,6 +23,10 @@ func peopled(t failer) *world {
 	w.must(lea, Join{Name: "Lea"})
 	w.must(lea, Leave{})
 	w.must(ada, PostMessage{Text: "@claude hello"})
+	asks := OpenPoll{Question: "Tea?", Options: []Option{{Text: "yes"}, {Text: "no"}}}
+	w.must(PersonIdentity("bob"), asks)
+	asks.Anonymous = true
+	w.must(PersonIdentity("bob"), asks)
 	return w
 }
 
@@ -48,6 +53,20 @@ var may = []struct {
 	{DeclineReply{Reply: 10}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
 	{ResumeReply{Reply: 10}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
 	{CompleteReply{Reply: 2, Text: "hi"}, "gone gone gone gone gone gone gone gone gone"},
+	{OpenPoll{Question: "Tea?", Options: []Option{{Text: "yes"}, {Text: "no"}}}, "ok ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{OpenPoll{}, "invalid invalid forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{CastVote{Poll: 11, Options: []int{1}}, "ok ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{CastVote{Poll: 14, Options: []int{1}}, "ok ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{CastVote{Poll: 2, Options: []int{1}}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{ClosePoll{11}, "ok ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{CastBallot{Ballot: 12, Options: []int{1}}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
+	{CastBallot{Ballot: 15, Options: []int{1}}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{MissBallot{Ballot: 12}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
+	{ResumeBallot{12}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
+	{CastBallot{Ballot: 11, Options: []int{1}}, "gone gone gone gone gone gone gone gone gone"},
+	{CountBallots{Poll: 14}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
+	{CountBallots{Poll: 11}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden gone forbidden"},
+	{ResumeBallots{14}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
 	{Tick{}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
 }
 

@@ -97,6 +97,7 @@ func anyCommand(s *State) *rapid.Generator[Command] {
 			func() Command { return ResumeReply{id} },
 			func() Command { return Tick{} },
 		}
+		commands = append(commands, pollCommands(t, s, text)...)
 		return rapid.SampledFrom(commands).Draw(t, "which")()
 	})
 }
@@ -124,7 +125,12 @@ func drawInto(t *rapid.T, v reflect.Value) {
 			return
 		}
 		v.SetString(valid(anyText().Draw(t, "text")))
-	case reflect.Int:
+	case reflect.Pointer:
+		if rapid.Bool().Draw(t, "given") {
+			v.Set(reflect.New(v.Type().Elem()))
+			drawInto(t, v.Elem())
+		}
+	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(rapid.IntRange(-1, 1<<40).Draw(t, "int")))
 	case reflect.Uint64:
 		v.SetUint(rapid.OneOf(rapid.Uint64Range(0, 40), rapid.Uint64()).Draw(t, "uint"))

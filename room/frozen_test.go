@@ -37,6 +37,7 @@ type frozenView struct {
 	People   []Person        `json:"people"`
 	Messages []frozenMessage `json:"messages"`
 	Replies  []frozenReply   `json:"replies"`
+	Polls    []frozenPoll    `json:"polls,omitempty"`
 	Due      time.Time       `json:"due"`
 }
 
@@ -52,6 +53,26 @@ type frozenMessage struct {
 	Poll    Offset    `json:"poll,omitzero"`
 }
 
+type frozenPoll struct {
+	ID     Offset         `json:"id"`
+	By     Identity       `json:"by"`
+	Opened PollOpened     `json:"opened"`
+	At     time.Time      `json:"at"`
+	Votes  []frozenVote   `json:"votes,omitempty"`
+	Open   []BallotRef    `json:"open,omitempty"`
+	Missed []BallotMissed `json:"missed,omitempty"`
+	Closed *PollClosed    `json:"closed,omitempty"`
+	Ended  time.Time      `json:"ended,omitzero"`
+}
+
+type frozenVote struct {
+	By      Identity  `json:"by,omitempty"`
+	Name    string    `json:"name,omitempty"`
+	Options []int     `json:"options"`
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at"`
+}
+
 type frozenReply struct {
 	Reply ReplyRef  `json:"reply"`
 	Depth int       `json:"depth,omitempty"`
@@ -61,9 +82,12 @@ type frozenReply struct {
 // Logs that an earlier version wrote replay to the same View for ever. -update writes the newest one if there is none
 // of its name yet; what is there is never written again: a new kind of event comes with a new log.
 func TestFrozen(t *testing.T) {
-	const newest = "testdata/frozen/v1"
-	if _, err := os.Stat(newest + ".log"); *update && errors.Is(err, fs.ErrNotExist) {
-		golden(t, newest+".log", freeze(t, "testdata/everything.txtar"), true)
+	for newest, scenario := range map[string]string{
+		"testdata/frozen/v1": "testdata/everything.txtar", "testdata/frozen/v2-polls": "testdata/everything_polls.txtar",
+	} {
+		if _, err := os.Stat(newest + ".log"); *update && errors.Is(err, fs.ErrNotExist) {
+			golden(t, newest+".log", freeze(t, scenario), true)
+		}
 	}
 	logs, err := filepath.Glob("testdata/frozen/*.log")
 	if err != nil || len(logs) == 0 {
@@ -96,7 +120,9 @@ func freeze(t *testing.T, scenario string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, DefaultRules())
+	rules := DefaultRules()
+	rules.Secret = "hush"
+	w := newWorld(t, rules)
 	run(t, w, strings.Split(string(archive.Files[0].Data), "\n"), make(map[string]bool))
 	var out bytes.Buffer
 	for i, e := range w.log {
@@ -153,6 +179,13 @@ func look(s *State, viewer Identity) frozenView {
 	}
 	for _, r := range v.Replies {
 		f.Replies = append(f.Replies, frozenReply{r.Ref, r.Depth, r.Asked})
+	}
+	for _, p := range v.Polls {
+		frozen := frozenPoll{p.ID, p.By, p.Opened, p.At, nil, p.Open, p.Missed, p.Closed, p.Ended}
+		for _, cast := range p.Votes {
+			frozen.Votes = append(frozen.Votes, frozenVote(cast))
+		}
+		f.Polls = append(f.Polls, frozen)
 	}
 	return f
 }

@@ -65,7 +65,8 @@ type UpdateModel struct {
 	Avatar  *string
 }
 
-// RemoveModel takes a model's seat away. What it was saying ends with the words said so far.
+// RemoveModel takes a model's seat away. What it was saying ends with the words said so far, and its
+// ballots without a vote.
 type RemoveModel struct{ ID ModelID }
 
 func (AddModel) command()    {}
@@ -209,7 +210,7 @@ func (s *State) removeModel(m Meta, c RemoveModel) ([]Event, error) {
 	if _, err := s.model(c.ID); err != nil {
 		return nil, err
 	}
-	events := s.interruptAll(m, c.ID)
+	events := append(s.interruptAll(m, c.ID), s.missAll(m, c.ID)...)
 	return append(events, ModelRemoved(c)), nil
 }
 

@@ -1,9 +1,10 @@
 package room
 
 import (
-	"fmt"
-	"iter"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // TieRule says what decides a poll in which several options got the most votes.
@@ -12,7 +13,7 @@ type TieRule string
 // The tie rules.
 const (
 	TieOpen    TieRule = ""        // nothing: the poll ends undecided
-	TieCreator TieRule = "creator" // the vote of who opened it, if it is among the first; not in anonymous polls
+	TieCreator TieRule = "creator" // the vote of who opened it, if it is for one of them; not in anonymous polls
 	TieFirst   TieRule = "first"   // the option that stands first in the list
 )
 
@@ -33,45 +34,10 @@ type PollOpened struct {
 	Deadline  time.Time `json:"deadline,omitzero"`   // when it closes by itself; zero means never
 	Quorum    int       `json:"quorum,omitempty"`    // voters without which it decides nothing
 	Tie       TieRule   `json:"tie,omitempty"`
-	Autopilot Offset    `json:"autopilot,omitempty"` // the autopilot that asks
-}
-
-// A BallotRef names a model's ballot, in every event about it.
-type BallotRef struct {
-	ID    Offset  `json:"id"` // the offset of its BallotRequested
-	Poll  Offset  `json:"poll"`
-	Model ModelID `json:"model"`
-	Name  string  `json:"name"` // the model's, as it was when asked
-}
-
-// BallotRequested says that a model is to vote. Its offset is the ballot's id. Ballot.ID is 0 here.
-type BallotRequested struct {
-	Ballot    BallotRef `json:"ballot"`
-	Until     time.Time `json:"until"` // when the room stops waiting
-	Allowance Allowance `json:"allowance,omitzero"`
-}
-
-// BallotResumed says that a ballot was asked for again, after a crash or a lost worker. In an anonymous poll one
-// stands for all its ballots, and Ballot names only the poll.
-type BallotResumed struct {
-	Ballot  BallotRef `json:"ballot"`
-	Attempt int       `json:"attempt"` // 2 is the second
-}
-
-// BallotMissed says that a model did not vote, and why. In an anonymous poll it is written with all the ballots.
-type BallotMissed struct {
-	Ballot BallotRef `json:"ballot"`
-	Reason string    `json:"reason"`
-}
-
-// VoteCast says what somebody votes now. It takes the place of the voter's earlier vote. The author is the voter, or in
-// an anonymous poll a pseudonym that only holders of Rules.Secret could connect with one.
-type VoteCast struct {
-	Poll    Offset `json:"poll"`
-	Name    string `json:"name,omitempty"`    // the voter's; empty in an anonymous poll
-	Options []int  `json:"options,omitempty"` // the whole vote, in ascending order; empty means it was withdrawn
-	Was     []int  `json:"was,omitempty"`     // the voter's vote before
-	Reason  string `json:"reason,omitempty"`
+	Autopilot Offset    `json:"autopilot,omitempty"` // the autopilot that has its models vote; nobody else does
+	Among     []ModelID `json:"among,omitempty"`     // the models that alone vote; empty means all, and the people
+	For       PersonID  `json:"for,omitempty"`       // who led to it, in the end
+	Seal      string    `json:"seal,omitempty"`      // of an anonymous poll: tells a server whether it has the poll's secret
 }
 
 // PollEnding says why a poll closed.
@@ -81,10 +47,10 @@ type PollEnding string
 const (
 	PollEnded    PollEnding = "closed"   // by who opened it, or an admin
 	PollExpired  PollEnding = "deadline" // its time was over
-	PollComplete PollEnding = "complete" // everybody that an autopilot asked has voted
+	PollComplete PollEnding = "complete" // of a poll among models: none of them is awaited any more
 )
 
-// PollClosed says how a poll came out.
+// PollClosed says how a poll came out. Ballots that are open then end with it.
 type PollClosed struct {
 	Poll     Offset     `json:"poll"`
 	Name     string     `json:"name,omitempty"` // who closed it; empty if nobody did
@@ -93,45 +59,11 @@ type PollClosed struct {
 	Result   PollResult `json:"result"`
 }
 
-// PollVerdict is what a closed poll says.
-type PollVerdict string
+func (PollOpened) event() {}
+func (PollClosed) event() {}
 
-// The verdicts.
-const (
-	Decided  PollVerdict = "decided"
-	Tied     PollVerdict = "tied"
-	Unquorum PollVerdict = "no_quorum"
-	Unvoted  PollVerdict = "no_votes"
-)
-
-// A PollResult is what a poll came to, as a fact of its own: it needs no vote beside it.
-type PollResult struct {
-	Verdict  PollVerdict `json:"verdict"`
-	Winner   int         `json:"winner,omitempty"` // the option, if decided
-	Leading  []int       `json:"leading,omitempty"`
-	Counts   []int       `json:"counts"` // votes for each option
-	Voters   int         `json:"voters"`
-	Dissents []Dissent   `json:"dissents,omitempty"` // who voted against the winner and said why
-	Missing  []BallotRef `json:"missing,omitempty"`  // ballots that never came, of a mandatory poll
-}
-
-// A Dissent is a vote against what was decided.
-type Dissent struct {
-	By      Identity `json:"by,omitempty"` // nobody in an anonymous poll, as Name
-	Name    string   `json:"name,omitempty"`
-	Options []int    `json:"options"`
-	Reason  string   `json:"reason,omitempty"`
-}
-
-func (PollOpened) event()      {}
-func (BallotRequested) event() {}
-func (BallotResumed) event()   {}
-func (BallotMissed) event()    {}
-func (VoteCast) event()        {}
-func (PollClosed) event()      {}
-
-// OpenPoll asks the room to decide. Every model of the room is asked for its ballot. Models may issue it where the
-// room's Policy lets them.
+// OpenPoll asks the room to decide. Every model of the room is asked for its ballot, or those of Among. Models may
+// issue it where the room's Policy lets them.
 type OpenPoll struct {
 	Question  string
 	Options   []Option
@@ -141,90 +73,26 @@ type OpenPoll struct {
 	Deadline  time.Time
 	Quorum    int
 	Tie       TieRule
-}
-
-// CastVote votes. In a single-choice poll a vote takes the place of the voter's earlier one; in a multiple-choice poll
-// it adds to it, unless Replace is set: then Options, which may be empty, are the whole vote.
-type CastVote struct {
-	Poll    Offset
-	Options []int
-	Reason  string
-	Replace bool
+	Among     []ModelID // the models that alone vote; empty means everybody
 }
 
 // ClosePoll ends a poll. Who opened it may, and admins.
 type ClosePoll struct{ Poll Offset }
 
-// CastBallot ends a ballot with a vote. Only the ballot's model may issue it.
-type CastBallot struct {
-	Ballot  Offset
-	Options []int
-	Reason  string
-	Served  string
-	Usage   Usage
-}
+func (OpenPoll) command()  {}
+func (ClosePoll) command() {}
 
-// MissBallot ends a ballot without a vote. Only the ballot's model may issue it.
-type MissBallot struct {
-	Ballot Offset
-	Reason string
-	Served string
-	Usage  Usage
-}
-
-// CountBallots ends all ballots of an anonymous poll at once, so that their order tells nothing. Only the server may
-// issue it; Votes come in random order.
-type CountBallots struct {
-	Poll   Offset
-	Votes  []CastBallot
-	Missed []MissBallot
-}
-
-// ResumeBallot counts another attempt at a ballot, or gives it up when there were enough.
-type ResumeBallot struct{ Ballot Offset }
-
-// ResumeBallots is ResumeBallot for an anonymous poll.
-type ResumeBallots struct{ Poll Offset }
-
-func (OpenPoll) command()      {}
-func (CastVote) command()      {}
-func (ClosePoll) command()     {}
-func (CastBallot) command()    {}
-func (MissBallot) command()    {}
-func (CountBallots) command()  {}
-func (ResumeBallot) command()  {}
-func (ResumeBallots) command() {}
-
-// A BallotJob is a vote that is wanted of a model.
-type BallotJob struct {
-	Ballot Offset
-	Poll   Offset
-	Model  ModelID
-}
-
-// ID implements Job.
-func (j BallotJob) ID() string { return fmt.Sprintf("ballot/%d", j.Ballot) }
-
-// By implements Job.
-func (j BallotJob) By() Identity { return ModelIdentity(j.Model) }
-
-// Retry implements Job.
-func (j BallotJob) Retry() Command { return ResumeBallot{j.Ballot} }
-
-// A CountJob is all the ballots of an anonymous poll: they are wanted together, and counted together.
-type CountJob struct{ Poll Offset }
-
-// ID implements Job.
-func (j CountJob) ID() string { return fmt.Sprintf("count/%d", j.Poll) }
-
-// By implements Job.
-func (j CountJob) By() Identity { return System }
-
-// Retry implements Job.
-func (j CountJob) Retry() Command { return ResumeBallots{j.Poll} }
+const (
+	fewestOptions   = 2
+	mostOptions     = 20
+	maxOptionRunes  = 200
+	maxOptionBytes  = 4 << 10 // of a description
+	maxQuorum       = 10_000
+	maxPollDuration = 366 * 24 * time.Hour
+)
 
 // A Poll is a poll as one viewer sees it. Of an anonymous poll nobody learns who voted; a model whose ballot is open
-// sees no votes at all.
+// sees no votes at all, nor does the server, which asks for models, while any ballot is open.
 type Poll struct {
 	ID     Offset
 	By     Identity
@@ -243,64 +111,247 @@ type Vote struct {
 	Name    string
 	Options []int
 	Reason  string
-	At      time.Time
+	At      time.Time // when it was cast, or last changed
 }
-
-// polls are the polls that a State keeps.
-type polls struct{}
-
-// Author is the Meta under which a command's entries are written, and found again: its own, but for a vote in an
-// anonymous poll, which is written under the voter's pseudonym with a cause that tells nothing.
-func (s *State) Author(m Meta, c Command) Meta { return m }
 
 func (s *State) openPoll(m Meta, c OpenPoll) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	name, err := s.opener(m.By)
+	if err != nil {
+		return nil, err
+	}
+	return s.pollEvents(m, name, c, 0, s.head+1)
 }
 
-func (s *State) castVote(m Meta, c CastVote) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+// opener returns the name of who may open polls, or the refusal.
+func (s *State) opener(by Identity) (string, error) {
+	if _, model := by.Model(); model && !s.policy.ModelPolls {
+		return "", refuse(CodeForbidden, "models may not open polls in this room: an admin can allow it")
+	}
+	return s.seated(by)
+}
+
+// seated returns the name of a person who may write, or of a model that sits in the room.
+func (s *State) seated(by Identity) (string, error) {
+	if id, ok := by.Model(); ok {
+		model := findModel(s.info.Models, id)
+		if model == nil {
+			return "", refuse(CodeForbidden, "the model %q does not sit in this room", clip(string(id)))
+		}
+		return model.Name, nil
+	}
+	p, err := s.writer(by)
+	if err != nil {
+		return "", err
+	}
+	return p.Name, nil
+}
+
+// pollEvents opens a poll under the name of who opens it: the poll, at the offset at, and a ballot for each model that
+// votes. Where only models vote and none can be asked, it closes at once. With an autopilot, only models vote.
+func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot, at Offset) ([]Event, error) {
+	opened, err := s.checkPoll(m, c)
+	if err != nil {
+		return nil, err
+	}
+	opened.Name, opened.Autopilot, opened.For = name, autopilot, s.principal(m.By, autopilot)
+	if opened.Anonymous {
+		opened.Seal = s.seal(at)
+	}
+	asked := s.requestBallots(m, opened, at)
+	p := newPoll(&Entry{Offset: at, At: m.At, By: m.By, Event: opened}, opened)
+	return append([]Event{opened}, s.conclude(m, p, asked)...), nil
+}
+
+// principal is the person who led to a poll: who opens it, who started the autopilot, or who a model that opens it is
+// answering.
+func (s *State) principal(by Identity, autopilot Offset) PersonID {
+	if autopilot != 0 && s.autopilot != nil && s.autopilot.ID == autopilot {
+		by = s.autopilot.By
+	}
+	if id, ok := by.Person(); ok {
+		return id
+	}
+	for _, r := range slices.Backward(s.running()) {
+		if ModelIdentity(r.ref.Model) == by {
+			return r.asker
+		}
+	}
+	return ""
+}
+
+// checkPoll checks what somebody asks. Texts are trimmed.
+func (s *State) checkPoll(m Meta, c OpenPoll) (PollOpened, error) {
+	v := PollOpened{
+		Question: strings.TrimSpace(c.Question), Multiple: c.Multiple, Anonymous: c.Anonymous, Mandatory: c.Mandatory,
+		Quorum: c.Quorum, Tie: c.Tie, Among: append([]ModelID(nil), c.Among...),
+	}
+	if !c.Deadline.IsZero() {
+		v.Deadline = c.Deadline.Round(0).UTC() // as the log will say it
+	}
+	for _, o := range c.Options {
+		v.Options = append(v.Options, Option{strings.TrimSpace(o.Text), strings.TrimSpace(o.Description)})
+	}
+	for _, check := range []func(*Meta, *PollOpened) *Error{
+		s.checkPollRoom, s.checkQuestion, checkOptions, checkDeadline, s.checkAmong, checkCount,
+	} {
+		if err := check(&m, &v); err != nil {
+			return v, err.because(firstReason(err.Reason, ReasonInvalidPoll))
+		}
+	}
+	return v, nil
+}
+
+func firstReason(a, b Reason) Reason {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (s *State) checkPollRoom(_ *Meta, v *PollOpened) *Error {
+	if open := s.polls.open(); open >= s.rules.Polls {
+		return refuse(CodeConflict, "%d polls are open, and at most %d may be: close one first", open, s.rules.Polls)
+	}
+	if v.Anonymous && s.rules.Secret == "" {
+		return invalid("anonymous polls are switched off here: open one that is not, or ask the server's operator to set its secret")
+	}
+	return nil
+}
+
+func (s *State) checkQuestion(_ *Meta, v *PollOpened) *Error {
+	switch {
+	case len(v.Question) > s.rules.MessageBytes:
+		return invalid("the question has %d bytes, at most %d are allowed", len(v.Question), s.rules.MessageBytes)
+	case !utf8.ValidString(v.Question):
+		return invalid("the question is not valid UTF-8")
+	case v.Question == "":
+		return invalid("a poll needs a question")
+	}
+	return nil
+}
+
+func checkOptions(_ *Meta, v *PollOpened) *Error {
+	if n := len(v.Options); n < fewestOptions || n > mostOptions {
+		return invalid("the poll has %d options: use %d to %d", n, fewestOptions, mostOptions)
+	}
+	for i, o := range v.Options {
+		if o.Text == "" || !validLine(o.Text, maxOptionRunes) {
+			return invalid("option %d: use one line of 1 to %d characters", i+1, maxOptionRunes)
+		}
+		if !utf8.ValidString(o.Description) || len(o.Description) > maxOptionBytes {
+			return invalid("description of option %d: use text of at most %d bytes", i+1, maxOptionBytes)
+		}
+		same := func(other Option) bool { return strings.EqualFold(other.Text, o.Text) }
+		if first := slices.IndexFunc(v.Options[:i], same); first >= 0 {
+			return invalid("options %d and %d are the same: each has to be another one", first+1, i+1)
+		}
+	}
+	return nil
+}
+
+func checkDeadline(m *Meta, v *PollOpened) *Error {
+	if v.Deadline.IsZero() {
+		return nil
+	}
+	if wait := v.Deadline.Sub(m.At); wait <= 0 || wait > maxPollDuration {
+		return invalid("deadline: use a time from now to a year ahead, or none")
+	}
+	return nil
+}
+
+// checkAmong wants models of the room, each once.
+func (s *State) checkAmong(_ *Meta, v *PollOpened) *Error {
+	for i, id := range v.Among {
+		if findModel(s.info.Models, id) == nil {
+			return invalid("the room has no model %q that could vote", clip(valid(string(id))))
+		}
+		if slices.Contains(v.Among[:i], id) {
+			return invalid("the model %q is to vote twice: name it once", id)
+		}
+	}
+	return nil
+}
+
+// checkCount checks what the counting of the votes rests on.
+func checkCount(_ *Meta, v *PollOpened) *Error {
+	most := maxQuorum
+	if len(v.Among) > 0 {
+		most = len(v.Among)
+	}
+	switch {
+	case v.Quorum < 0 || v.Quorum > most:
+		return invalid("quorum %d: use 0 to %d", v.Quorum, most)
+	case v.Tie != TieOpen && v.Tie != TieCreator && v.Tie != TieFirst:
+		return invalid("tie rule: use none, creator or first")
+	case v.Tie == TieCreator && v.Anonymous:
+		return invalid("tie rule creator: in an anonymous poll nobody knows the creator's vote; use none or first")
+	}
+	return nil
 }
 
 func (s *State) closePoll(m Meta, c ClosePoll) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	name, err := s.seated(m.By)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.votable(m, c.Poll)
+	if err != nil {
+		return nil, err
+	}
+	if m.By != p.by && s.admin(m.By) != nil {
+		return nil, refuse(CodeForbidden, "only who opened the poll or an admin of the room may close it")
+	}
+	return s.closeEvents(m, p, PollEnded, name), nil
 }
 
-func (s *State) castBallot(m Meta, c CastBallot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+// votable returns a poll that is open and that the one who acts may see, or the refusal.
+func (s *State) votable(m Meta, id Offset) (*poll, error) {
+	p := s.polls.find(id)
+	if p == nil || !visible(p.to, m.By) {
+		return nil, refuse(CodeNotFound, "there is no poll %d in this room, or it closed long ago", id).because(ReasonPollNotFound)
+	}
+	if p.over(m.At) {
+		return nil, refuse(CodeGone, "the poll %q is closed: it takes no votes any more", clip(p.opened.Question)).because(ReasonPollClosed)
+	}
+	return p, nil
 }
 
-func (s *State) missBallot(m Meta, c MissBallot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+// closeEvents closes a poll that is as p says, which may be ahead of the State.
+func (s *State) closeEvents(_ Meta, p *poll, ending PollEnding, name string) []Event {
+	closed := PollClosed{Poll: p.id, Name: name, Ending: ending, Question: p.opened.Question, Result: p.result()}
+	return []Event{closed}
 }
 
-func (s *State) countBallots(m Meta, c CountBallots) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+// modelsOnly reports whether people do not vote.
+func (v *PollOpened) modelsOnly() bool { return v.Autopilot != 0 || len(v.Among) > 0 }
+
+// conclude returns events, which are about the poll p and are to be written next. If they leave nobody who could still
+// vote, it closes.
+func (s *State) conclude(m Meta, p *poll, events []Event) []Event {
+	if !p.opened.modelsOnly() {
+		return events
+	}
+	after := p.after(m, events)
+	if after.awaited() > 0 {
+		return events
+	}
+	return append(events, s.closeEvents(m, after, PollComplete, "")...)
 }
 
-func (s *State) resumeBallot(m Meta, c ResumeBallot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+// expirePolls closes the polls whose deadline has come, and ends the ballots whose time is over.
+func (s *State) expirePolls(m Meta) []Event {
+	var events []Event
+	for p := range s.polls.opened() {
+		if p.over(m.At) {
+			events = append(events, s.closeEvents(m, p, PollExpired, "")...)
+			continue
+		}
+		late := p.missedBy(func(b *ballot) bool { return !m.At.Before(b.until) }, func(b *ballot) string {
+			return b.ref.Name + " did not vote within " + b.until.Sub(b.asked).String()
+		})
+		if len(late) > 0 {
+			events = append(events, s.conclude(m, p, late)...)
+		}
+	}
+	return events
 }
-
-func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
-}
-
-func (s *State) expirePolls(m Meta) []Event { return nil }
-
-func (s *State) applyPollOpened(e *Entry, v PollOpened) {}
-
-func (s *State) applyBallotRequested(e *Entry, v BallotRequested) {}
-
-func (s *State) applyBallotResumed(v BallotResumed) {}
-
-func (s *State) applyBallotMissed(v BallotMissed) {}
-
-func (s *State) applyVote(e *Entry, v VoteCast) {}
-
-func (s *State) applyPollClosed(e *Entry, v PollClosed) {}
-
-func (s *State) ballotJobs() iter.Seq[Job] { return func(func(Job) bool) {} }
-
-func (s *State) pollsDue() time.Time { return time.Time{} }
-
-func (s *State) viewPolls(viewer Identity) []Poll { return nil }

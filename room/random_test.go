@@ -80,15 +80,20 @@ func law(t *rapid.T, w *world) {
 	open, due := unanswered(w.log)
 	var jobs []Offset
 	for job := range w.state.Jobs() {
-		jobs = append(jobs, job.(ReplyJob).Reply)
+		if reply, ok := job.(ReplyJob); ok {
+			jobs = append(jobs, reply.Reply)
+		}
 	}
+	polls := readPolls(w.log)
+	polls.law(t, w)
 	if !reflect.DeepEqual(jobs, open) {
 		t.Fatalf("jobs %v, but %v are unanswered", jobs, open)
 	}
+	due = sooner(due, polls.due)
 	if !w.state.Due().Equal(due) {
 		t.Fatalf("due %v, want %v", w.state.Due(), due)
 	}
-	if card := w.state.Card(); card.Wake.IsZero() != (len(open) == 0) || !card.Equal(w.twin.Card()) {
+	if card := w.state.Card(); card.Wake.IsZero() != (len(open) == 0 && polls.due.IsZero()) || !card.Equal(w.twin.Card()) {
 		t.Fatalf("card %+v with %v unanswered", card, open)
 	}
 	v := w.state.View(PersonIdentity("ada"), 3)
@@ -191,6 +196,11 @@ func checkAudience(t *rapid.T, w *world, viewer Identity) {
 	for _, r := range w.state.View(viewer, 100).Replies {
 		if e := w.log[r.Ref.ID-1]; !e.VisibleTo(viewer) {
 			t.Fatalf("%q sees reply %d, which is for %v", viewer, e.Offset, e.To)
+		}
+	}
+	for _, p := range w.state.View(viewer, 100).Polls {
+		if e := w.log[p.ID-1]; !e.VisibleTo(viewer) {
+			t.Fatalf("%q sees poll %d, which is for %v", viewer, e.Offset, e.To)
 		}
 	}
 }

@@ -69,7 +69,10 @@ func runFile(t *testing.T, file string, used map[string]bool) {
 
 // smallRules are limits that a scenario can reach.
 func smallRules() Rules {
-	return Rules{MessageBytes: 80, MaxDepth: 2, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3}
+	return Rules{
+		MessageBytes: 80, MaxDepth: 2, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3,
+		BallotTime: 2 * time.Minute, Polls: 3, Secret: "hush",
+	}
 }
 
 // run does the lines of a transcript and returns the transcript as it is.
@@ -137,7 +140,7 @@ func (w *world) doLine(t *testing.T, text string, used map[string]bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at, ok := w.state.Landed(m.By, m.Cause); ok {
+	if at, ok := w.landed(m, c); ok {
 		return fmt.Sprintf("landed at %d\n", at)
 	}
 	entries, err := w.do(m, c)
@@ -161,6 +164,9 @@ func told(t *testing.T, entries []Entry, err error) string {
 		kind, data, err := EncodeEvent(e.Event)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(string(e.By), voterPrefix) {
+			kind += " by " + string(e.By)
 		}
 		fmt.Fprintf(&b, "%d %s %s\n", e.Offset, kind, data)
 	}
@@ -192,6 +198,9 @@ func (w *world) show(what string) string {
 		}
 		for _, r := range v.Replies {
 			lines = append(lines, fmt.Sprintf("%d %s is answering %d", r.Ref.ID, r.Ref.Name, r.Ref.Trigger))
+		}
+		for _, p := range v.Polls {
+			lines = append(lines, pollLines(p)...)
 		}
 	}
 	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")

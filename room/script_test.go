@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A line of a scenario is somebody, a verb and fields: `ada post text="@claude hello" reply_to=7`. A name is a person,
@@ -31,6 +32,15 @@ var verbs = map[string]Command{
 	"decline":   DeclineReply{},
 	"resume":    ResumeReply{},
 	"tick":      Tick{},
+
+	"poll":           OpenPoll{},
+	"vote":           CastVote{},
+	"close":          ClosePoll{},
+	"ballot":         CastBallot{},
+	"miss":           MissBallot{},
+	"count":          CountBallots{},
+	"resume_ballot":  ResumeBallot{},
+	"resume_ballots": ResumeBallots{},
 }
 
 func parseLine(text string) (l line, err error) {
@@ -96,12 +106,16 @@ func (l line) command() (Meta, Command, error) {
 	return m, c.Interface().(Command), nil
 }
 
-// setField sets the field that key names. A model that is added has its fields among the command's.
+// setField sets the field that key names. A model that is added has its fields among the command's, and so has a usage.
 func setField(v reflect.Value, key, value string) error {
 	if add, ok := v.Addr().Interface().(*AddModel); ok {
 		v = reflect.ValueOf(&add.Model).Elem()
 	}
-	f := v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) })
+	named := func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) }
+	f := v.FieldByNameFunc(named)
+	if usage := v.FieldByName("Usage"); !f.IsValid() && usage.IsValid() {
+		f = usage.FieldByNameFunc(named)
+	}
 	if !f.IsValid() {
 		return fmt.Errorf("%s has no field %q", v.Type(), key)
 	}
@@ -112,7 +126,13 @@ func setField(v reflect.Value, key, value string) error {
 	switch f.Kind() {
 	case reflect.String:
 		f.SetString(value)
-	case reflect.Int:
+	case reflect.Bool:
+		f.SetBool(value == "true")
+	case reflect.Struct: // a time, as how long after the morning
+		d, err := time.ParseDuration(value)
+		f.Set(reflect.ValueOf(morning.Add(d)))
+		return err
+	case reflect.Int, reflect.Int64:
 		n, err := strconv.Atoi(value)
 		f.SetInt(int64(n))
 		return err
@@ -130,8 +150,11 @@ func setField(v reflect.Value, key, value string) error {
 	return nil
 }
 
-// listItem makes an item of a list: a text, or a model from "id:Name".
+// listItem makes an item of a list: a text, a number, a model from "id:Name", or what pollItem makes.
 func listItem(t reflect.Type, item string) reflect.Value {
+	if v, ok := pollItem(t, item); ok {
+		return reflect.ValueOf(v)
+	}
 	if t == reflect.TypeFor[Model]() {
 		id, name, ok := strings.Cut(item, ":")
 		if !ok {

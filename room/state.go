@@ -31,7 +31,7 @@ type Rules struct {
 	AutopilotTurns int           // most turns of an autopilot that names none
 	Total, Day     Allowance     // what any room may spend; its own Policy may allow less
 	CallCost       Cost          // most that one call may take where there is any limit of money
-	Secret         string        // makes the pseudonyms of anonymous voters; the same on all servers of a log
+	Secret         string        // makes the pseudonyms of anonymous voters; the same on all servers of a log; none: no anonymous polls
 }
 
 // DefaultRules are the limits of a room whose operator chose none.
@@ -215,15 +215,15 @@ func (s *State) Apply(e *Entry) {
 		s.applyPollOpened(e, v)
 		s.applyMessage(e)
 	case BallotRequested:
-		s.applyBallotRequested(e, v)
+		s.applyPoll(v.Ballot.Poll, e)
 	case BallotResumed:
-		s.applyBallotResumed(v)
+		s.applyPoll(v.Ballot.Poll, e)
 	case BallotMissed:
-		s.applyBallotMissed(v)
+		s.applyPoll(v.Ballot.Poll, e)
 	case VoteCast:
-		s.applyVote(e, v)
+		s.applyPoll(v.Poll, e)
 	case PollClosed:
-		s.applyPollClosed(e, v)
+		s.applyPoll(v.Poll, e)
 	case AutopilotStarted:
 		s.applyAutopilotStarted(e, v)
 		s.applyMessage(e)

@@ -69,6 +69,7 @@ func (s *State) Card() Card {
 	if open := s.running(); len(open) > 0 {
 		c.Wake = open[0].asked
 	}
+	c.Wake = sooner(c.Wake, s.polls.wake())
 	return c
 }
 

@@ -40,9 +40,10 @@ func newWorld(t failer, rules Rules) *world {
 func (w *world) do(m Meta, c Command) ([]Entry, error) {
 	w.t.Helper()
 	m.At = w.at
-	if _, ok := w.state.Landed(m.By, m.Cause); ok {
+	if _, ok := w.landed(m, c); ok {
 		return nil, nil
 	}
+	author := w.state.Author(m, c)
 	events, err := w.state.Decide(m, c)
 	w.same("Decide(%v, %T) changed the state", m.By, c)
 	if err != nil && len(events) > 0 {
@@ -50,9 +51,15 @@ func (w *world) do(m Meta, c Command) ([]Entry, error) {
 	}
 	first := len(w.log)
 	for _, event := range events {
-		w.add(Entry{By: m.By, Cause: m.Cause, Event: event})
+		w.add(Entry{By: author.By, Cause: author.Cause, Event: event})
 	}
 	return w.log[first:], err
+}
+
+// landed tells where the command is in the log already, if it is.
+func (w *world) landed(m Meta, c Command) (Offset, bool) {
+	author := w.state.Author(m, c)
+	return w.state.Landed(author.By, author.Cause)
 }
 
 // add applies an entry and sends it through the store's form to the twin.
