@@ -247,7 +247,24 @@ type Vote struct {
 }
 
 // polls are the polls that a State keeps.
-type polls struct{}
+type polls struct {
+	id      Offset
+	opened  PollOpened
+	ballots map[Offset]BallotRef
+	votes   []VoteCast
+}
+
+func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot Offset, at Offset) ([]Event, error) {
+	if len(c.Options) < 2 {
+		return nil, invalid("a poll needs at least two options")
+	}
+	events := []Event{PollOpened{Name: name, Question: c.Question, Options: c.Options, Autopilot: autopilot}}
+	for _, model := range s.info.Models {
+		ballot := BallotRef{Poll: at, Model: model.ID, Name: model.Name}
+		events = append(events, BallotRequested{Ballot: ballot, Until: m.At.Add(s.rules.BallotTime)})
+	}
+	return events, nil
+}
 
 // Author is the Meta under which a command's entries are written, and found again: its own, but for a vote in an
 // anonymous poll, which is written under the voter's pseudonym with a cause that tells nothing.
@@ -266,7 +283,39 @@ func (s *State) closePoll(m Meta, c ClosePoll) ([]Event, error) {
 }
 
 func (s *State) castBallot(m Meta, c CastBallot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	b, ok := s.polls.ballots[c.Ballot]
+	if !ok || m.By != ModelIdentity(b.Model) {
+		return nil, refuse(CodeForbidden, "ballot %d is not yours", c.Ballot)
+	}
+	poll := s.polls.opened.Autopilot
+	events := []Event{
+		VoteCast{Poll: b.Poll, Name: b.Name, Options: c.Options, Reason: c.Reason},
+		UsageRecorded{Purpose: ForBallot, Of: b.Poll, Model: b.Model, Autopilot: poll, Usage: c.Usage},
+	}
+	if len(s.polls.ballots) > 1 || poll == 0 {
+		return events, nil
+	}
+	result := PollResult{Verdict: Decided, Counts: make([]int, len(s.polls.opened.Options))}
+	for _, v := range append(s.polls.votes[:len(s.polls.votes):len(s.polls.votes)], events[0].(VoteCast)) {
+		for _, o := range v.Options {
+			result.Counts[o-1]++
+			result.Voters++
+		}
+	}
+	most := 0
+	for i, n := range result.Counts {
+		if n == most {
+			result.Verdict = Tied
+		}
+		if n > most {
+			most, result.Winner, result.Verdict = n, i+1, Decided
+		}
+	}
+	if result.Verdict == Tied {
+		result.Winner = 0
+	}
+	closed := PollClosed{Poll: b.Poll, Ending: PollComplete, Question: s.polls.opened.Question, Result: result}
+	return append(events, closed), nil
 }
 
 func (s *State) missBallot(m Meta, c MissBallot) ([]Event, error) {
@@ -287,15 +336,28 @@ func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
 
 func (s *State) expirePolls(m Meta) []Event { return nil }
 
-func (s *State) applyPollOpened(e *Entry, v PollOpened) {}
+func (s *State) applyPollOpened(e *Entry, v PollOpened) {
+	s.polls = polls{id: e.Offset, opened: v, ballots: make(map[Offset]BallotRef)}
+}
 
-func (s *State) applyBallotRequested(e *Entry, v BallotRequested) {}
+func (s *State) applyBallotRequested(e *Entry, v BallotRequested) {
+	if s.polls.ballots != nil {
+		s.polls.ballots[e.Offset] = v.Ballot
+	}
+}
 
 func (s *State) applyBallotResumed(v BallotResumed) {}
 
 func (s *State) applyBallotMissed(v BallotMissed) {}
 
-func (s *State) applyVote(e *Entry, v VoteCast) {}
+func (s *State) applyVote(e *Entry, v VoteCast) {
+	s.polls.votes = append(s.polls.votes, v)
+	for id, b := range s.polls.ballots {
+		if e.By == ModelIdentity(b.Model) {
+			delete(s.polls.ballots, id)
+		}
+	}
+}
 
 func (s *State) applyPollClosed(e *Entry, v PollClosed) {}
 
