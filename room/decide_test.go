@@ -49,6 +49,12 @@ var may = []struct {
 	{ResumeReply{Reply: 10}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
 	{CompleteReply{Reply: 2, Text: "hi"}, "gone gone gone gone gone gone gone gone gone"},
 	{Tick{}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
+	{StartAutopilot{Goal: "a plan", Mode: Debate}, "ok ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{PauseAutopilot{}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{ResumeAutopilot{}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{GuideAutopilot{Text: "be brief"}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{CastBallot{Ballot: 10}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{StopAutopilot{}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
 }
 
 func TestMay(t *testing.T) {

@@ -54,6 +54,12 @@ func (s *scanner) requested() (v ReplyRequested) {
 			v.Depth = int(s.number())
 		case "until":
 			v.Until = s.time()
+		case "path":
+			v.Path = s.models()
+		case "for":
+			v.For = PersonID(s.text())
+		case "allowance":
+			s.allowance(&v.Allowance)
 		default:
 			s.fail()
 		}
@@ -76,6 +82,8 @@ func (s *scanner) completed() (v ReplyCompleted) {
 			v.Input = int(s.number())
 		case "output":
 			v.Output = int(s.number())
+		case "cost":
+			v.Cost = Cost(s.number())
 		default:
 			s.fail()
 		}
@@ -94,6 +102,19 @@ func (s *scanner) reply(v *ReplyRef) {
 			v.Name = s.text()
 		case "trigger":
 			v.Trigger = Offset(s.number())
+		default:
+			s.fail()
+		}
+	}
+}
+
+func (s *scanner) allowance(v *Allowance) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "tokens":
+			v.Tokens = int(s.number())
 		default:
 			s.fail()
 		}

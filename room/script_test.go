@@ -3,6 +3,7 @@ package room
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,6 +32,13 @@ var verbs = map[string]Command{
 	"decline":   DeclineReply{},
 	"resume":    ResumeReply{},
 	"tick":      Tick{},
+
+	"start_autopilot":  StartAutopilot{},
+	"pause_autopilot":  PauseAutopilot{},
+	"resume_autopilot": ResumeAutopilot{},
+	"guide_autopilot":  GuideAutopilot{},
+	"stop_autopilot":   StopAutopilot{},
+	"cast_ballot":      CastBallot{},
 }
 
 func parseLine(text string) (l line, err error) {
@@ -96,10 +104,19 @@ func (l line) command() (Meta, Command, error) {
 	return m, c.Interface().(Command), nil
 }
 
-// setField sets the field that key names. A model that is added has its fields among the command's.
+// setField sets the field that key names. A model that is added has its fields among the command's, as has what a call
+// took; finish=SUMMARY, ask=QUESTION and answers=A,B are what a turn wishes.
 func setField(v reflect.Value, key, value string) error {
-	if add, ok := v.Addr().Interface().(*AddModel); ok {
-		v = reflect.ValueOf(&add.Model).Elem()
+	switch c := v.Addr().Interface().(type) {
+	case *AddModel:
+		v = reflect.ValueOf(&c.Model).Elem()
+	case *CompleteReply:
+		if c.wish(key, value) {
+			return nil
+		}
+	}
+	if usage := v.FieldByName("Usage"); usage.IsValid() && slices.Contains([]string{"input", "output", "cost", "unpriced"}, key) {
+		v = usage
 	}
 	f := v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) })
 	if !f.IsValid() {
@@ -112,7 +129,7 @@ func setField(v reflect.Value, key, value string) error {
 	switch f.Kind() {
 	case reflect.String:
 		f.SetString(value)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		n, err := strconv.Atoi(value)
 		f.SetInt(int64(n))
 		return err
@@ -130,8 +147,28 @@ func setField(v reflect.Value, key, value string) error {
 	return nil
 }
 
-// listItem makes an item of a list: a text, or a model from "id:Name".
+// wish sets what a turn wishes, if that is what key names.
+func (c *CompleteReply) wish(key, value string) bool {
+	switch key {
+	case "finish":
+		c.Finish = &Finish{Summary: value}
+	case "ask":
+		c.Ask = &Ask{Question: value}
+	case "answers":
+		for text := range strings.SplitSeq(value, ",") {
+			c.Ask.Options = append(c.Ask.Options, Option{Text: text})
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// listItem makes an item of a list: a text, a number, or a model from "id:Name".
 func listItem(t reflect.Type, item string) reflect.Value {
+	if n, err := strconv.Atoi(item); err == nil && t.Kind() == reflect.Int {
+		return reflect.ValueOf(n)
+	}
 	if t == reflect.TypeFor[Model]() {
 		id, name, ok := strings.Cut(item, ":")
 		if !ok {
