@@ -60,6 +60,11 @@ func (s *scanner) requested() (v ReplyRequested) {
 			v.For = PersonID(s.text())
 		case "allowance":
 			s.allowance(&v.Allowance)
+		case "turn":
+			if v.Turn == nil {
+				v.Turn = new(Turn)
+			}
+			s.turn(v.Turn)
 		default:
 			s.fail()
 		}
@@ -84,6 +89,8 @@ func (s *scanner) completed() (v ReplyCompleted) {
 			v.Output = int(s.number())
 		case "cost":
 			v.Cost = Cost(s.number())
+		case "unpriced":
+			v.Unpriced = s.yes()
 		default:
 			s.fail()
 		}
@@ -119,6 +126,32 @@ func (s *scanner) allowance(v *Allowance) {
 			s.fail()
 		}
 	}
+}
+
+func (s *scanner) turn(v *Turn) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "autopilot":
+			v.Autopilot = Offset(s.number())
+		case "n":
+			v.N = int(s.number())
+		case "part":
+			v.Part = Part(s.text())
+		case "last":
+			v.Last = s.yes()
+		default:
+			s.fail()
+		}
+	}
+}
+
+// yes reads true: false is never written.
+func (s *scanner) yes() bool {
+	rest, ok := strings.CutPrefix(s.rest, "true")
+	if s.rest = rest; !ok {
+		s.fail()
+	}
+	return ok
 }
 
 func (s *scanner) models() (ids []ModelID) {
