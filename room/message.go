@@ -92,7 +92,8 @@ func (s *State) post(m Meta, c PostMessage) ([]Event, error) {
 		return nil, refuse(CodeBusy, "%d replies are under way, and at most %d may be: interrupt one, or wait", len(s.replies), s.rules.MaxReplies)
 	}
 	events := []Event{MessagePosted{Name: p.Name, Text: c.Text, ReplyTo: c.ReplyTo, Mentions: asked}}
-	return append(events, s.request(m, asked, s.head+1, 0)...), nil
+	like := ReplyRequested{Reply: ReplyRef{Trigger: s.head + 1}, For: p.ID}
+	return append(events, s.ask(m, asked, like)...), nil
 }
 
 func (s *State) checkText(text string) error {

@@ -54,6 +54,17 @@ func (s *scanner) requested() (v ReplyRequested) {
 			v.Depth = int(s.number())
 		case "until":
 			v.Until = s.time()
+		case "path":
+			v.Path = s.models()
+		case "for":
+			v.For = PersonID(s.text())
+		case "allowance":
+			s.allowance(&v.Allowance)
+		case "turn":
+			if v.Turn == nil {
+				v.Turn = new(Turn)
+			}
+			s.turn(v.Turn)
 		default:
 			s.fail()
 		}
@@ -76,6 +87,10 @@ func (s *scanner) completed() (v ReplyCompleted) {
 			v.Input = int(s.number())
 		case "output":
 			v.Output = int(s.number())
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "unpriced":
+			v.Unpriced = s.yes()
 		default:
 			s.fail()
 		}
@@ -98,6 +113,45 @@ func (s *scanner) reply(v *ReplyRef) {
 			s.fail()
 		}
 	}
+}
+
+func (s *scanner) allowance(v *Allowance) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "tokens":
+			v.Tokens = int(s.number())
+		default:
+			s.fail()
+		}
+	}
+}
+
+func (s *scanner) turn(v *Turn) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "autopilot":
+			v.Autopilot = Offset(s.number())
+		case "n":
+			v.N = int(s.number())
+		case "part":
+			v.Part = Part(s.text())
+		case "last":
+			v.Last = s.yes()
+		default:
+			s.fail()
+		}
+	}
+}
+
+// yes reads true: false is never written.
+func (s *scanner) yes() bool {
+	rest, ok := strings.CutPrefix(s.rest, "true")
+	if s.rest = rest; !ok {
+		s.fail()
+	}
+	return ok
 }
 
 func (s *scanner) models() (ids []ModelID) {

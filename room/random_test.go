@@ -96,6 +96,7 @@ func law(t *rapid.T, w *world) {
 	if card := w.state.Card(); card.Wake.IsZero() != (len(open) == 0 && polls.due.IsZero()) || !card.Equal(w.twin.Card()) {
 		t.Fatalf("card %+v with %v unanswered", card, open)
 	}
+	askedOnce(t, w)
 	v := w.state.View(PersonIdentity("ada"), 3)
 	if len(v.Messages) > 3 || len(v.Replies) > len(open) || v.Offset != w.state.Head() {
 		t.Fatalf("view %+v", v)
@@ -109,6 +110,26 @@ func law(t *rapid.T, w *world) {
 			}
 			names[name] = m.ID
 		}
+	}
+}
+
+// askedOnce: no message asks a model twice, and each request says who asked whom.
+func askedOnce(t *rapid.T, w *world) {
+	type request struct {
+		trigger Offset
+		model   ModelID
+	}
+	asked := make(map[request]bool)
+	for _, e := range w.log {
+		v, ok := e.Event.(ReplyRequested)
+		if !ok || v.Turn != nil {
+			continue
+		}
+		r := request{v.Reply.Trigger, v.Reply.Model}
+		if asked[r] || len(v.Path) != v.Depth || v.For == "" {
+			t.Fatalf("entry %d: %+v", e.Offset, v)
+		}
+		asked[r] = true
 	}
 }
 

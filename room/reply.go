@@ -38,8 +38,8 @@ type ReplyResumed struct {
 type ReplyCompleted struct {
 	Reply    ReplyRef  `json:"reply"`
 	Text     string    `json:"text"`
-	Mentions []ModelID `json:"mentions,omitempty"`
-	Served   string    `json:"served,omitempty"` // the provider's model that answered
+	Mentions []ModelID `json:"mentions,omitempty"` // whom it names; who is not asked, a ReplyWithheld says
+	Served   string    `json:"served,omitempty"`   // the provider's model that answered
 	Usage
 }
 
@@ -181,17 +181,6 @@ type running struct {
 // spare is how many more replies may run now.
 func (s *State) spare() int { return max(0, s.rules.MaxReplies-len(s.replies)) }
 
-// request asks each model to answer the message trigger. The requests follow it in the log.
-func (s *State) request(m Meta, models []ModelID, trigger Offset, depth int) []Event {
-	var events []Event
-	for _, id := range models {
-		model := findModel(s.info.Models, id)
-		ref := ReplyRef{Model: id, Name: model.Name, Trigger: trigger}
-		events = append(events, ReplyRequested{Reply: ref, Depth: depth, Until: m.At.Add(s.rules.ReplyTime)})
-	}
-	return events
-}
-
 func (s *State) interrupt(m Meta, c InterruptReply) ([]Event, error) {
 	if _, err := s.writer(m.By); err != nil {
 		return nil, err
@@ -201,13 +190,13 @@ func (s *State) interrupt(m Meta, c InterruptReply) ([]Event, error) {
 		if len(events) == 0 {
 			return nil, refuse(CodeNotFound, "%q is not saying anything now", clip(string(c.Model)))
 		}
-		return events, nil
+		return s.pauseFor(m, events), nil
 	}
 	r, ok := s.replies[c.Reply]
 	if !ok || c.Model != "" && r.ref.Model != c.Model {
 		return nil, refuse(CodeNotFound, "reply %d is not running: it may have ended already", c.Reply)
 	}
-	return []Event{s.stop(m, r, "")}, nil
+	return s.pauseFor(m, []Event{s.stop(m, r, "")}), nil
 }
 
 // interruptAll stops every running reply of a model, oldest first.
@@ -230,25 +219,40 @@ func (s *State) complete(m Meta, c CompleteReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !utf8.ValidString(c.Text) || strings.TrimSpace(c.Text) == "" {
+	if err := s.checkEnding(r, c); err != nil {
+		return nil, err
+	}
+	text := c.text()
+	if !utf8.ValidString(text) || strings.TrimSpace(text) == "" {
 		return nil, invalid("a completed reply needs text in UTF-8")
 	}
-	asked := s.askedBy(r, c)
-	done := ReplyCompleted{Reply: r.ref, Text: c.Text, Mentions: asked, Served: brief(c.Served), Usage: c.Usage}
-	return append([]Event{done}, s.request(m, asked, r.ref.ID, r.depth+1)...), nil
+	named := s.named(r, text, c.Mentions)
+	done := []Event{ReplyCompleted{Reply: r.ref, Text: text, Mentions: named, Served: brief(c.Served), Usage: c.Usage}}
+	if r.turn != nil { // who speaks next is the autopilot's to say
+		return s.endTurn(m, r, c, done)
+	}
+	return append(done, s.chain(m, r, text, named)...), nil
 }
 
-// askedBy lists the models that a model's reply asks: by the tool or by name in its text, never itself, never
-// everybody at once, and none when enough models have asked one another already.
-func (s *State) askedBy(r *running, c CompleteReply) []ModelID {
-	if r.depth >= s.rules.MaxDepth {
-		return nil
+// text is what a reply says: a turn that only ends its autopilot says what that comes to.
+func (c *CompleteReply) text() string {
+	switch {
+	case strings.TrimSpace(c.Text) != "":
+		return c.Text
+	case c.Finish != nil:
+		return c.Finish.Summary
+	case c.Ask != nil:
+		return c.Ask.Question
 	}
-	named := Mentions(c.Text, s.info.Models, false)
-	asked := s.pick(func(id ModelID) bool {
-		return id != r.ref.Model && (slices.Contains(named, id) || slices.Contains(c.Mentions, id))
+	return ""
+}
+
+// named lists the models that a model's reply names: by the tool or in its text, never itself, never everybody at once.
+func (s *State) named(r *running, text string, mentions []ModelID) []ModelID {
+	found := Mentions(text, s.info.Models, false)
+	return s.pick(func(id ModelID) bool {
+		return id != r.ref.Model && (slices.Contains(found, id) || slices.Contains(mentions, id))
 	})
-	return asked[:min(len(asked), s.spare()+1)] // this reply makes room for one
 }
 
 func (s *State) fail(m Meta, c FailReply) ([]Event, error) {

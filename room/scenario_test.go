@@ -71,7 +71,7 @@ func runFile(t *testing.T, file string, used map[string]bool) {
 func smallRules() Rules {
 	return Rules{
 		MessageBytes: 80, MaxDepth: 2, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3,
-		BallotTime: 2 * time.Minute, Polls: 3, Secret: "hush",
+		BallotTime: 2 * time.Minute, Polls: 3, Secret: "hush", AutopilotTurns: 6,
 	}
 }
 
@@ -173,7 +173,29 @@ func told(t *testing.T, entries []Entry, err error) string {
 	return b.String()
 }
 
-// show tells of the state: jobs, due, info, people, or a view by who sees it.
+// String is an autopilot in a line, and a line for each guide.
+func (a *Autopilot) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d turn %d of %d, spent %d", a.ID, a.Turn, a.Started.Turns, a.Spent.Cost)
+	if a.Paused {
+		b.WriteString(", paused")
+	}
+	if len(a.Next) > 0 {
+		fmt.Fprintf(&b, ", next %v", a.Next)
+	}
+	if a.Poll != 0 {
+		fmt.Fprintf(&b, ", vote %d", a.Poll)
+	}
+	if a.Ended != nil {
+		fmt.Fprintf(&b, ", %s", a.Ended.Outcome)
+	}
+	for _, g := range a.Guides {
+		fmt.Fprintf(&b, "\n%d %s: %q", g.ID, g.Name, g.Text)
+	}
+	return b.String()
+}
+
+// show tells of the state: jobs, due, info, people, autopilot, or a view by who sees it.
 func (w *world) show(what string) string {
 	v := w.state.View(line{who: what}.by(), 100)
 	var lines []string
@@ -187,6 +209,8 @@ func (w *world) show(what string) string {
 	case "info":
 		data, _ := json.Marshal(v.Info)
 		lines = append(lines, string(data))
+	case "autopilot":
+		lines = append(lines, v.Autopilot.String())
 	case "people":
 		for _, p := range v.People {
 			data, _ := json.Marshal(p)

@@ -3,6 +3,7 @@ package room
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,12 @@ var verbs = map[string]Command{
 	"count":          CountBallots{},
 	"resume_ballot":  ResumeBallot{},
 	"resume_ballots": ResumeBallots{},
+
+	"start_autopilot":  StartAutopilot{},
+	"pause_autopilot":  PauseAutopilot{},
+	"resume_autopilot": ResumeAutopilot{},
+	"guide_autopilot":  GuideAutopilot{},
+	"stop_autopilot":   StopAutopilot{},
 }
 
 func parseLine(text string) (l line, err error) {
@@ -106,10 +113,19 @@ func (l line) command() (Meta, Command, error) {
 	return m, c.Interface().(Command), nil
 }
 
-// setField sets the field that key names. A model that is added has its fields among the command's, and so has a usage.
+// setField sets the field that key names. A model that is added has its fields among the command's, as has what a call
+// took; finish=SUMMARY, ask=QUESTION and answers=A,B are what a turn wishes.
 func setField(v reflect.Value, key, value string) error {
-	if add, ok := v.Addr().Interface().(*AddModel); ok {
-		v = reflect.ValueOf(&add.Model).Elem()
+	switch c := v.Addr().Interface().(type) {
+	case *AddModel:
+		v = reflect.ValueOf(&c.Model).Elem()
+	case *CompleteReply:
+		if c.wish(key, value) {
+			return nil
+		}
+	}
+	if usage := v.FieldByName("Usage"); usage.IsValid() && slices.Contains([]string{"input", "output", "cost", "unpriced"}, key) {
+		v = usage
 	}
 	named := func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) }
 	f := v.FieldByNameFunc(named)
@@ -148,6 +164,23 @@ func setField(v reflect.Value, key, value string) error {
 		return fmt.Errorf("%s: cannot set %s", key, f.Type())
 	}
 	return nil
+}
+
+// wish sets what a turn wishes, if that is what key names.
+func (c *CompleteReply) wish(key, value string) bool {
+	switch key {
+	case "finish":
+		c.Finish = &Finish{Summary: value}
+	case "ask":
+		c.Ask = &Ask{Question: value}
+	case "answers":
+		for text := range strings.SplitSeq(value, ",") {
+			c.Ask.Options = append(c.Ask.Options, Option{Text: text})
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // listItem makes an item of a list: a text, a number, a model from "id:Name", or what pollItem makes.

@@ -91,6 +91,14 @@ func (s *State) Landed(by Identity, cause string) (Offset, bool) { return s.caus
 // right after Head. No events and no error means that there is nothing to do. Refusals are *Error.
 func (s *State) Decide(m Meta, c Command) ([]Event, error) {
 	m.At = m.At.Round(0).UTC() // as the log will say it
+	events, err := s.decide(m, c)
+	if err != nil || len(events) == 0 {
+		return nil, err
+	}
+	return s.drive(m, events), nil
+}
+
+func (s *State) decide(m Meta, c Command) ([]Event, error) {
 	if create, ok := c.(Create); ok {
 		return s.create(m, create)
 	}
@@ -174,6 +182,7 @@ func (s *State) Apply(e *Entry) {
 	s.head = e.Offset
 	s.causes.add(e.By, e.Cause, e.Offset)
 	s.accounts.add(e)
+	s.applyAutopilot(e)
 	switch v := e.Event.(type) {
 	case RoomCreated:
 		s.epoch, s.info = v.Epoch, v.Info
@@ -224,18 +233,9 @@ func (s *State) Apply(e *Entry) {
 		s.applyPoll(v.Poll, e)
 	case PollClosed:
 		s.applyPoll(v.Poll, e)
-	case AutopilotStarted:
-		s.applyAutopilotStarted(e, v)
+	case AutopilotStarted, AutopilotGuided:
 		s.applyMessage(e)
-	case AutopilotPaused:
-		s.applyAutopilotPaused(v)
-	case AutopilotResumed:
-		s.applyAutopilotResumed(v)
-	case AutopilotGuided:
-		s.applyMessage(e)
-		s.applyAutopilotGuided(e, v)
-	case AutopilotEnded:
-		s.applyAutopilotEnded(v)
+	case AutopilotPaused, AutopilotResumed, AutopilotEnded:
 	case PolicyChanged:
 		s.policy = v.Policy
 	case UsageRecorded:

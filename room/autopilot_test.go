@@ -1,0 +1,345 @@
+package room
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// convened is a room with ada, and the models claude, gpt and kimi.
+func convened(t failer, rules Rules) (*world, Identity) {
+	w := newWorld(t, rules)
+	ada := PersonIdentity("ada")
+	w.must(ada, Create{Epoch: "e1", Name: "Council", Models: []Model{{ID: "claude", Name: "Claude"}, {ID: "gpt", Name: "GPT"}, {ID: "kimi", Name: "Kimi"}}})
+	w.must(ada, Join{Name: "Ada"})
+	return w, ada
+}
+
+// answer completes a running reply.
+func (w *world) answer(reply Offset, text string) []Entry {
+	w.t.Helper()
+	for _, r := range w.state.Running() {
+		if r.Reply.ID == reply {
+			return w.must(ModelIdentity(r.Reply.Model), CompleteReply{Reply: reply, Text: text})
+		}
+	}
+	w.t.Fatalf("reply %d is not running", reply)
+	return nil
+}
+
+// Two models told to mention each other for ever stop, and the room says why.
+func TestTwoModelsForEver(t *testing.T) {
+	for _, c := range []struct {
+		say   func(int) string
+		depth int
+		asked int
+		why   Withholding
+	}{
+		{func(n int) string { return fmt.Sprint("thought ", n) }, 4, 4, Repeated}, // claude, gpt, claude, gpt, then claude again
+		{func(n int) string { return fmt.Sprint("thought ", n) }, 100, 4, Repeated},
+		{func(n int) string { return fmt.Sprint("thought ", n) }, 3, 4, TooDeep},
+		{func(n int) string { return fmt.Sprint("thought ", n) }, 0, 1, TooDeep},
+		{func(int) string { return "the same" }, 100, 3, Repeated},
+	} {
+		rules := DefaultRules()
+		rules.MaxDepth = c.depth
+		w, ada := convened(t, rules)
+		w.must(ada, PostMessage{Text: "@claude talk with GPT for ever"})
+		n := 0
+		for ; len(w.state.Running()) > 0; n++ {
+			r := w.state.Running()[0].Reply
+			other := map[ModelID]ModelID{"claude": "gpt", "gpt": "claude"}[r.Model]
+			w.answer(r.ID, fmt.Sprintf("@%s %s", other, c.say(n)))
+		}
+		last, ok := w.log[len(w.log)-1].Event.(ReplyWithheld)
+		if n != c.asked || !ok || last.Why != c.why || last.Text == "" || len(last.Models) != 1 {
+			t.Errorf("depth %d: %d replies, then %+v; want %d, then %s", c.depth, n, last, c.asked, c.why)
+		}
+	}
+}
+
+// Three in a ring are no exchange of two: depth ends it.
+func TestRing(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, PostMessage{Text: "@claude"})
+	ring := map[ModelID]ModelID{"claude": "gpt", "gpt": "kimi", "kimi": "claude"}
+	for n := 0; len(w.state.Running()) > 0; n++ {
+		r := w.state.Running()[0].Reply
+		w.answer(r.ID, fmt.Sprintf("@%s %d", ring[r.Model], n))
+	}
+	last := w.log[len(w.log)-1].Event.(ReplyWithheld)
+	if want := []ModelID{"kimi"}; last.Why != TooDeep || !slices.Equal(last.Models, want) {
+		t.Errorf("%+v", last)
+	}
+}
+
+func TestMentionsBeyondTheLimitOfReplies(t *testing.T) {
+	rules := DefaultRules()
+	rules.MaxReplies = 1
+	w, ada := convened(t, rules)
+	w.must(ada, PostMessage{Text: "@claude"})
+	entries := w.answer(w.state.Head(), "@gpt and @kimi?")
+	withheld, ok := entries[len(entries)-1].Event.(ReplyWithheld)
+	if len(w.state.Running()) != 1 || !ok || withheld.Why != TooMany || !slices.Equal(withheld.Models, []ModelID{"kimi"}) {
+		t.Errorf("%+v", withheld)
+	}
+}
+
+// While too many replies are under way an autopilot waits, and goes on when one ends.
+func TestAutopilotWaits(t *testing.T) {
+	rules := DefaultRules()
+	rules.MaxReplies = 1
+	w, ada := convened(t, rules)
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin})
+	turn := w.state.Head()
+	w.must(ada, PauseAutopilot{})
+	w.answer(turn, "one")
+	w.must(ada, PostMessage{Text: "@kimi hello"})
+	other := w.state.Head()
+	w.must(ada, ResumeAutopilot{})
+	if n := len(w.state.Running()); n != 1 {
+		t.Fatalf("%d replies are under way", n)
+	}
+	w.answer(other, "hello")
+	running := w.state.Running()
+	if len(running) != 1 || running[0].Reply.Model != "gpt" {
+		t.Errorf("under way: %+v", running)
+	}
+}
+
+// More at once than replies may run is no reason to wait for ever.
+func TestAutopilotOfManyAtOnce(t *testing.T) {
+	rules := DefaultRules()
+	rules.MaxReplies = 2
+	w, ada := convened(t, rules)
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: Consensus})
+	if n := len(w.state.Running()); n != 3 {
+		t.Errorf("%d of 3 models were asked", n)
+	}
+}
+
+func TestGuidesAreFew(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin})
+	for i := range maxGuides + 5 {
+		w.must(ada, GuideAutopilot{Text: fmt.Sprint("guide ", i)})
+	}
+	guides := w.state.View(ada, 0).Autopilot.Guides
+	if len(guides) != maxGuides || guides[0].Text != "guide 5" {
+		t.Errorf("%d guides, first %+v", len(guides), guides[0])
+	}
+}
+
+// A view is what it was, whatever comes after it.
+func TestViewsOfAutopilotsDoNotChange(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin})
+	turn := w.state.Head()
+	w.must(ada, GuideAutopilot{Text: "be brief"})
+	before := w.state.View(ada, 0)
+	want := *before.Autopilot
+	w.answer(turn, "one")
+	w.must(ada, GuideAutopilot{Text: "be kind"})
+	w.must(ada, StopAutopilot{})
+	if !reflect.DeepEqual(*before.Autopilot, want) {
+		t.Errorf("an old view shows %+v", *before.Autopilot)
+	}
+}
+
+// Whoever folds any part of the log decides the same on it, as after a restart at that point.
+func TestAutopilotAfterARestart(t *testing.T) {
+	for _, mode := range []Mode{RoundRobin, Leader, Debate, Relay, Consensus} {
+		w, ada := convened(t, DefaultRules())
+		w.must(ada, StartAutopilot{Goal: "a plan", Mode: mode, Turns: 7, Limit: 1000})
+		for n := 0; len(w.state.Running()) > 0; n++ {
+			for _, r := range w.state.Running() {
+				again := New("council", DefaultRules())
+				for _, e := range w.log {
+					again.Apply(&e)
+				}
+				m := Meta{At: w.at, By: ModelIdentity(r.Reply.Model)}
+				c := CompleteReply{Reply: r.Reply.ID, Text: fmt.Sprint("text ", n, r.Reply.ID), Usage: Usage{Cost: 7}}
+				want, _ := w.state.Decide(m, c)
+				if got, err := again.Decide(m, c); err != nil || !reflect.DeepEqual(got, want) {
+					t.Fatalf("%s: after a restart %+v, %v\nwithout %+v", mode, got, err, want)
+				}
+				w.must(m.By, c)
+			}
+		}
+		if a := w.state.View(ada, 0).Autopilot; a.Ended == nil && a.Poll == 0 {
+			t.Errorf("%s: nothing goes on: %+v", mode, a)
+		}
+	}
+}
+
+// Whatever happens to turns: no more than allowed are begun, nothing beyond the limit is spent or held, what was said
+// to be next is what is asked next, and it ends when all turns do.
+func TestRandomAutopilots(t *testing.T) { rapid.Check(t, randomAutopilot) }
+
+func FuzzAutopilots(f *testing.F) {
+	addNoise(f)
+	f.Fuzz(rapid.MakeFuzz(randomAutopilot))
+}
+
+func randomAutopilot(t *rapid.T) {
+	w, ada := convened(t, DefaultRules())
+	c := StartAutopilot{
+		Goal:  "a plan",
+		Mode:  rapid.SampledFrom([]Mode{RoundRobin, Leader, Debate, Relay, Consensus}).Draw(t, "mode"),
+		Limit: Cost(rapid.SampledFrom([]int{0, 1, 2, 7, 50, 1 << 40}).Draw(t, "limit")),
+	}
+	if c.Mode != Relay && c.Mode != Consensus {
+		c.Turns = rapid.IntRange(0, 12).Draw(t, "turns")
+	}
+	w.must(ada, c)
+	owed := make(map[Offset]Allowance) // of interrupted turns, until they tell
+	for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		w.at = w.at.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "seconds")) * time.Second)
+		before := w.state.View(ada, 0)
+		entries := anyStep(t, w, ada, owed)
+		checkNext(t, before, entries)
+		checkLimits(t, w, owed)
+	}
+	w.must(ada, Join{Name: "Ada again"})
+	if a := w.state.View(ada, 0).Autopilot; a.Ended == nil && a.Paused {
+		w.must(ada, ResumeAutopilot{})
+	}
+	for n := 0; len(w.state.Running()) > 0; n++ {
+		if n > 2*maxAutopilotTurns {
+			t.Fatalf("it never ends: %+v", w.state.View(ada, 0).Autopilot)
+		}
+		w.answer(w.state.Running()[0].Reply.ID, fmt.Sprint("at last ", n))
+	}
+	if a := w.state.View(ada, 0).Autopilot; a.Ended == nil && a.Poll == 0 {
+		t.Fatalf("nothing goes on: %+v", a)
+	}
+	afresh(t, w)
+}
+
+// anyStep is something that happens while an autopilot works.
+func anyStep(t *rapid.T, w *world, ada Identity, owed map[Offset]Allowance) []Entry {
+	v := w.state.View(ada, 0)
+	text := rapid.SampledFrom([]string{"yes", "no", "Yes ", "@kimi?", "it depends", "on what?", "@gpt @claude"}).Draw(t, "text")
+	var reply Reply
+	if len(v.Replies) > 0 {
+		reply = rapid.SampledFrom(v.Replies).Draw(t, "reply")
+	}
+	by := ModelIdentity(reply.Ref.Model)
+	var took Usage
+	if most := reply.Allowance.Cost; most > 0 {
+		took.Cost = Cost(rapid.Int64Range(0, int64(most)).Draw(t, "cost"))
+	}
+	complete := CompleteReply{Reply: reply.Ref.ID, Text: text, Usage: took}
+	var m Meta
+	var c Command
+	switch rapid.IntRange(0, 15).Draw(t, "what") {
+	case 0:
+		m.By, c = by, FailReply{Reply: reply.Ref.ID, Reason: text, Usage: took}
+	case 1:
+		m.By, c = by, DeclineReply{Reply: reply.Ref.ID, Usage: took}
+	case 2:
+		m.By, c = ada, InterruptReply{Reply: reply.Ref.ID}
+		if reply.Turn != nil {
+			owed[reply.Ref.ID] = reply.Allowance
+		}
+	case 3:
+		m.By, c = ada, PauseAutopilot{}
+	case 4, 5:
+		m.By, c = ada, ResumeAutopilot{}
+	case 6:
+		m.By, c = ada, GuideAutopilot{Text: text}
+	case 7:
+		m.By, c = System, Tick{}
+	case 8:
+		m.By, c = ada, PostMessage{Text: text}
+	case 9:
+		complete.Finish = rapid.SampledFrom([]*Finish{nil, nil, {Summary: text}}).Draw(t, "finish")
+		m.By, c = by, complete
+	case 10:
+		m.By, c = ada, rapid.SampledFrom([]Command{RemoveModel{"kimi"}, AddModel{Model{ID: "kimi", Name: "Kimi"}}, RemoveModel{"gpt"}, StopAutopilot{}}).Draw(t, "rare")
+	default:
+		m.By, c = by, complete
+	}
+	entries, err := w.do(m, c)
+	checkRefusal(t, err)
+	return entries
+}
+
+// checkNext holds the turns that begin against what was said to be next.
+func checkNext(t *rapid.T, before View, entries []Entry) {
+	var asked []ModelID
+	for _, e := range entries {
+		switch v := e.Event.(type) {
+		case ModelRemoved: // things are different now
+			return
+		case ReplyRequested:
+			if v.Turn != nil {
+				asked = append(asked, v.Reply.Model)
+			}
+		}
+	}
+	if len(asked) > 0 && !slices.Equal(asked, before.Autopilot.Next) {
+		t.Fatalf("asked %v, and next were %v", asked, before.Autopilot.Next)
+	}
+}
+
+// checkLimits reads from the log what was begun, spent and held.
+func checkLimits(t *rapid.T, w *world, owed map[Offset]Allowance) {
+	var spent Usage
+	var id Offset
+	turns := make(map[Offset]Cost) // under way, and what each may cost
+	runs, begun := 0, 0
+	var started AutopilotStarted
+	for _, e := range w.log {
+		switch v := e.Event.(type) {
+		case AutopilotStarted:
+			started, id, runs = v, e.Offset, runs+1
+		case AutopilotEnded:
+			runs--
+			if len(turns) > 0 {
+				t.Fatalf("%d turns outlive their autopilot", len(turns))
+			}
+		case ReplyRequested:
+			if v.Turn != nil {
+				turns[e.Offset] = v.Allowance.Cost
+				if begun++; v.Turn.N != begun || v.Turn.Autopilot != id || runs != 1 || v.For != "ada" {
+					t.Fatalf("turn %d is %+v", begun, v)
+				}
+			}
+		case ReplyCompleted:
+			if _, ok := turns[v.Reply.ID]; ok {
+				spent.Cost += v.Cost
+				delete(turns, v.Reply.ID)
+			}
+		case ReplyFailed:
+			if _, ok := turns[v.Reply.ID]; ok {
+				spent.Cost += v.Cost
+				delete(turns, v.Reply.ID)
+			}
+		case ReplyDeclined:
+			if _, ok := turns[v.Reply.ID]; ok {
+				spent.Cost += v.Cost
+				delete(turns, v.Reply.ID)
+			}
+		case ReplyInterrupted:
+			delete(turns, v.Reply.ID)
+		}
+	}
+	sum := spent.Cost
+	for _, held := range turns {
+		sum += held
+	}
+	for _, held := range owed {
+		sum += held.Cost
+	}
+	if a := w.state.View(System, 0).Autopilot; runs > 1 || begun > started.Turns || a.Spent.Cost != spent.Cost || a.Turn != begun {
+		t.Fatalf("%d run, %d of %d turns begun, %d spent: %+v", runs, begun, started.Turns, spent.Cost, a)
+	}
+	if started.Limit > 0 && sum > started.Limit {
+		t.Fatalf("%d is spent or held, the limit is %d", sum, started.Limit)
+	}
+}
