@@ -124,7 +124,7 @@ func drawInto(t *rapid.T, v reflect.Value) {
 			return
 		}
 		v.SetString(valid(anyText().Draw(t, "text")))
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(rapid.IntRange(-1, 1<<40).Draw(t, "int")))
 	case reflect.Uint64:
 		v.SetUint(rapid.OneOf(rapid.Uint64Range(0, 40), rapid.Uint64()).Draw(t, "uint"))
@@ -136,6 +136,11 @@ func drawInto(t *rapid.T, v reflect.Value) {
 		}
 		for i := range v.Len() {
 			drawInto(t, v.Index(i))
+		}
+	case reflect.Pointer:
+		if rapid.Bool().Draw(t, "given") {
+			v.Set(reflect.New(v.Type().Elem()))
+			drawInto(t, v.Elem())
 		}
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {

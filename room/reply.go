@@ -296,6 +296,7 @@ func (s *State) tick(m Meta) ([]Event, error) {
 		return nil, refuse(CodeForbidden, "only the server tells a room what time it is")
 	}
 	events := s.expire(m)
+	events = append(events, s.forgive(m)...)
 	events = append(events, s.expirePolls(m)...)
 	return append(events, s.expireSummary(m)...), nil
 }
