@@ -54,6 +54,17 @@ func (s *scanner) requested() (v ReplyRequested) {
 			v.Depth = int(s.number())
 		case "until":
 			v.Until = s.time()
+		case "path":
+			v.Path = s.models()
+		case "for":
+			v.For = PersonID(s.text())
+		case "allowance":
+			s.allowance(&v.Allowance)
+		case "turn":
+			if v.Turn == nil {
+				v.Turn = new(Turn)
+			}
+			s.turn(v.Turn)
 		default:
 			s.fail()
 		}
@@ -76,11 +87,68 @@ func (s *scanner) completed() (v ReplyCompleted) {
 			v.Input = int(s.number())
 		case "output":
 			v.Output = int(s.number())
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "unpriced":
+			v.Unpriced = s.yes()
 		default:
 			s.fail()
 		}
 	}
 	return v
+}
+
+func (s *scanner) allowance(v *Allowance) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "tokens":
+			v.Tokens = int(s.number())
+		default:
+			s.fail()
+		}
+	}
+}
+
+func (s *scanner) turn(v *Turn) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "autopilot":
+			v.Autopilot = Offset(s.number())
+		case "n":
+			v.N = int(s.number())
+		case "part":
+			v.Part = Part(s.text())
+		case "last":
+			v.Last = s.yes()
+		case "of":
+			v.Of = int(s.number())
+		case "spent":
+			s.usage(&v.Spent)
+		case "next":
+			v.Next = s.models()
+		default:
+			s.fail()
+		}
+	}
+}
+
+func (s *scanner) usage(v *Usage) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "input":
+			v.Input = int(s.number())
+		case "output":
+			v.Output = int(s.number())
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "unpriced":
+			v.Unpriced = s.yes()
+		default:
+			s.fail()
+		}
+	}
 }
 
 func (s *scanner) reply(v *ReplyRef) {
@@ -108,6 +176,15 @@ func (s *scanner) models() (ids []ModelID) {
 	}
 	s.take(']')
 	return ids
+}
+
+// yes reads true: what is false is not written.
+func (s *scanner) yes() bool {
+	rest, ok := strings.CutPrefix(s.rest, "true")
+	if s.rest = rest; !ok {
+		s.fail()
+	}
+	return ok
 }
 
 func (s *scanner) time() (t time.Time) {
