@@ -11,8 +11,9 @@ type limit struct {
 	most  Allowance // zero fields mean no limit
 	spent Allowance
 	held  Allowance // what calls under way may still take
-	who   string    // sets it, as in "this room may spend"
-	span  string
+	who   string
+	span  string // as in "this room may spend $5 a day and has spent $4 today"
+	since string
 	lift  string // what helps when it is reached
 }
 
@@ -53,21 +54,21 @@ func (s *State) allow(m Meta, n int, left Allowance, before ...Event) (Allowance
 func (s *State) limits(m Meta, before []Event) []limit {
 	a := &s.accounts
 	spent, held := s.ahead(m, before)
-	total, today := a.total.plus(spent), spent
+	total, day := a.total.plus(spent), spent
 	if i, known := a.day(m.At); known {
-		today = a.days[i].Usage.plus(spent)
+		day = a.days[i].Usage.plus(spent)
 	}
 	const (
-		server, serverLift = "the server lets a room spend", "ask whoever runs the server to raise the limit"
+		server, serverLift = "on this server a room may spend", "ask whoever runs the server to raise the limit"
 		room, roomLift     = "this room may spend", "ask an admin of the room to raise the limit"
-		ever, daily        = "in all", "a day"
+		ever, daily, today = "in all", "a day", " today"
 		midnight           = "wait for midnight (UTC), or "
 	)
 	return []limit{
-		{s.rules.Total, total.took(), held, server, ever, serverLift},
-		{s.rules.Day, today.took(), held, server, daily, midnight + serverLift},
-		{s.policy.Total, total.took(), held, room, ever, roomLift},
-		{s.policy.Day, today.took(), held, room, daily, midnight + roomLift},
+		{s.rules.Total, total.took(), held, server, ever, "", serverLift},
+		{s.rules.Day, day.took(), held, server, daily, today, midnight + serverLift},
+		{s.policy.Total, total.took(), held, room, ever, "", roomLift},
+		{s.policy.Day, day.took(), held, room, daily, today, midnight + roomLift},
 	}
 }
 
@@ -142,10 +143,10 @@ func inTokens(n int) string { return fmt.Sprintf("%d tokens", n) }
 
 // reached is the refusal of a call for which nothing is left.
 func (l limit) reached(most, spent, held string, waiting bool) error {
-	text := fmt.Sprintf("%s %s %s, and has spent %s", l.who, most, l.span, spent)
+	text := fmt.Sprintf("%s %s %s and has spent %s%s", l.who, most, l.span, spent, l.since)
 	lift := []string{l.lift}
 	if waiting {
-		text += ", while calls under way may take " + held
+		text += ", and calls under way may take " + held
 		lift = append([]string{"wait for these"}, lift...)
 	}
 	return refuse(CodeBusy, "%s: %s", text, strings.Join(lift, ", or ")).because(ReasonBudget)

@@ -48,6 +48,13 @@ var may = []struct {
 	{DeclineReply{Reply: 10}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
 	{ResumeReply{Reply: 10}, "forbidden forbidden forbidden forbidden forbidden ok forbidden forbidden forbidden"},
 	{CompleteReply{Reply: 2, Text: "hi"}, "gone gone gone gone gone gone gone gone gone"},
+	{SetPolicy{Policy{ModelPolls: true}}, "ok forbidden forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{SetPolicy{}, "nothing forbidden forbidden forbidden forbidden forbidden forbidden forbidden forbidden"},
+	{RecordUsage{Reply: 10}, "gone gone gone gone gone gone gone gone gone"},
+	{RequestSummary{Upto: 9}, "forbidden forbidden forbidden forbidden forbidden nothing nothing nothing forbidden"},
+	{CompleteSummary{Summary: 10, Text: "hi"}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden gone forbidden"},
+	{FailSummary{Summary: 10}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden gone forbidden"},
+	{ResumeSummary{Summary: 10}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden gone forbidden"},
 	{Tick{}, "forbidden forbidden forbidden forbidden forbidden forbidden forbidden ok forbidden"},
 }
 

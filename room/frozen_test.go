@@ -60,12 +60,17 @@ type frozenReply struct {
 	Asked time.Time `json:"asked"`
 }
 
-// Logs that an earlier version wrote replay to the same View for ever. -update writes the newest one if there is none
+// Logs that an earlier version wrote replay to the same View for ever. -update writes one from its scenario if there is none
 // of its name yet; what is there is never written again: a new kind of event comes with a new log.
 func TestFrozen(t *testing.T) {
-	const newest = "testdata/frozen/v1"
-	if _, err := os.Stat(newest + ".log"); *update && errors.Is(err, fs.ErrNotExist) {
-		golden(t, newest+".log", freeze(t, "testdata/everything.txtar"), true)
+	for log, scenario := range map[string]string{
+		"v1":          "everything",
+		"v2-accounts": "accounts",
+	} {
+		log = "testdata/frozen/" + log + ".log"
+		if _, err := os.Stat(log); *update && errors.Is(err, fs.ErrNotExist) {
+			golden(t, log, freeze(t, "testdata/"+scenario+".txtar"), true)
+		}
 	}
 	logs, err := filepath.Glob("testdata/frozen/*.log")
 	if err != nil || len(logs) == 0 {

@@ -69,7 +69,7 @@ func runFile(t *testing.T, file string, used map[string]bool) {
 
 // smallRules are limits that a scenario can reach.
 func smallRules() Rules {
-	return Rules{MessageBytes: 80, MaxDepth: 2, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3}
+	return Rules{MessageBytes: 80, MaxDepth: 2, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 2, Window: 4, Causes: 3, BallotTime: 3 * time.Minute}
 }
 
 // run does the lines of a transcript and returns the transcript as it is.
@@ -167,7 +167,7 @@ func told(t *testing.T, entries []Entry, err error) string {
 	return b.String()
 }
 
-// show tells of the state: jobs, due, info, people, or a view by who sees it.
+// show tells of the state: jobs, due, info, people, accounts, summary, or a view by who sees it.
 func (w *world) show(what string) string {
 	v := w.state.View(line{who: what}.by(), 100)
 	var lines []string
@@ -181,6 +181,12 @@ func (w *world) show(what string) string {
 	case "info":
 		data, _ := json.Marshal(v.Info)
 		lines = append(lines, string(data))
+	case "accounts":
+		lines = append(lines, v.Accounts.lines()...)
+	case "summary":
+		if v.Summary != nil {
+			lines = append(lines, fmt.Sprintf("up to %d: %q", v.Summary.Upto, v.Summary.Text))
+		}
 	case "people":
 		for _, p := range v.People {
 			data, _ := json.Marshal(p)

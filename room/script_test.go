@@ -31,6 +31,13 @@ var verbs = map[string]Command{
 	"decline":   DeclineReply{},
 	"resume":    ResumeReply{},
 	"tick":      Tick{},
+
+	"set_policy":       SetPolicy{},
+	"record_usage":     RecordUsage{},
+	"request_summary":  RequestSummary{},
+	"complete_summary": CompleteSummary{},
+	"fail_summary":     FailSummary{},
+	"resume_summary":   ResumeSummary{},
 }
 
 func parseLine(text string) (l line, err error) {
@@ -96,12 +103,23 @@ func (l line) command() (Meta, Command, error) {
 	return m, c.Interface().(Command), nil
 }
 
-// setField sets the field that key names. A model that is added has its fields among the command's.
+// setField sets the field that key names, with dots for fields of fields. A model that is added has its fields among the
+// command's, as a usage has.
 func setField(v reflect.Value, key, value string) error {
+	if outer, inner, ok := strings.Cut(key, "."); ok {
+		f := v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, outer) })
+		if f.Kind() != reflect.Struct {
+			return fmt.Errorf("%s has no fields in %q", v.Type(), outer)
+		}
+		return setField(f, inner, value)
+	}
 	if add, ok := v.Addr().Interface().(*AddModel); ok {
 		v = reflect.ValueOf(&add.Model).Elem()
 	}
 	f := v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) })
+	if usage := v.FieldByName("Usage"); !f.IsValid() && usage.IsValid() {
+		return setField(usage, key, value)
+	}
 	if !f.IsValid() {
 		return fmt.Errorf("%s has no field %q", v.Type(), key)
 	}
@@ -112,10 +130,12 @@ func setField(v reflect.Value, key, value string) error {
 	switch f.Kind() {
 	case reflect.String:
 		f.SetString(value)
-	case reflect.Int:
-		n, err := strconv.Atoi(value)
-		f.SetInt(int64(n))
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(value, 10, 64)
+		f.SetInt(n)
 		return err
+	case reflect.Bool:
+		f.SetBool(value == "true")
 	case reflect.Uint64:
 		n, err := strconv.ParseUint(value, 10, 64)
 		f.SetUint(n)

@@ -44,8 +44,8 @@ func (SummaryFailed) event()    {}
 
 // RequestSummary wants the messages up to the entry Upto summarised. Workers issue it when a prompt did not hold the room.
 // Half of the messages that follow are summarised as well, so that it is a while until the next one is wanted; the newest
-// few never are. It leads to nothing while a summary is under way, when one covers Upto, or soon after one failed. The
-// models of the room may issue it, and the server.
+// few never are. It leads to nothing while a summary is under way, when one covers Upto, soon after one failed, or when
+// there is nothing to summarise. The models of the room may issue it, and the server.
 type RequestSummary struct{ Upto Offset }
 
 // CompleteSummary ends a summary's request with its text. Only the server may issue it.
@@ -124,7 +124,7 @@ func (s *State) requestSummary(m Meta, c RequestSummary) ([]Event, error) {
 	}
 	upto := s.summarisable(c.Upto)
 	if upto == 0 {
-		return nil, invalid("upto %d: there is nothing to summarise, which the newest %d messages never are", c.Upto, freshMessages)
+		return nil, nil
 	}
 	allowance, err := s.allow(m, 1, Allowance{})
 	if err != nil {
