@@ -107,8 +107,9 @@ type CompleteReply struct {
 	Mentions []ModelID
 	Served   string
 	Usage    Usage
-	Finish   *Finish // of an autopilot's turn
-	Ask      *Ask    // of an autopilot's turn
+	Finish   *Finish   // of an autopilot's turn
+	Ask      *Ask      // of an autopilot's turn
+	Poll     *OpenPoll // opened right after the reply, in the model's name; none if the room's Policy does not allow it
 }
 
 // FailReply ends a reply that could not be given. Text is what was said by then.
