@@ -76,8 +76,10 @@ func limitsHold(t *rapid.T) {
 	rules.Total, rules.Day, rules.BallotTime = limit("server"), limit("server a day"), 3*time.Minute
 	rules.CallCost, rules.CallTokens = amount.Draw(t, "a call"), tokens.Draw(t, "a call")
 	w := &spender{world: newWorld(t, rules), t: t, calls: make(map[Offset]Allowance), sums: make(map[string]Usage)}
-	w.must(PersonIdentity("ada"), Create{Epoch: "e1", Name: "Council", Models: []Model{{ID: "claude", Name: "Claude"}, {ID: "gpt", Name: "GPT"}},
-		Policy: Policy{Total: limit("room"), Day: limit("room a day")}})
+	w.must(PersonIdentity("ada"), Create{
+		Epoch: "e1", Name: "Council", Models: []Model{{ID: "claude", Name: "Claude"}, {ID: "gpt", Name: "GPT"}},
+		Policy: Policy{Total: limit("room"), Day: limit("room a day")},
+	})
 	w.must(PersonIdentity("ada"), Join{})
 	for range rapid.IntRange(1, 80).Draw(t, "steps") {
 		w.at = w.at.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 59, 61, 600, 40_000}).Draw(t, "later")) * time.Second)

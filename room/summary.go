@@ -42,10 +42,9 @@ func (SummaryResumed) event()   {}
 func (SummaryWritten) event()   {}
 func (SummaryFailed) event()    {}
 
-// RequestSummary wants the messages up to the entry Upto summarised. Workers issue it when a prompt did not hold the room.
-// Half of the messages that follow are summarised as well, so that it is a while until the next one is wanted; the newest
-// few never are. It leads to nothing while a summary is under way, when one covers Upto, soon after one failed, or when
-// there is nothing to summarise. The models of the room may issue it, and the server.
+// RequestSummary wants the messages up to the entry Upto summarised, but for the newest few. Workers issue it when a prompt
+// did not hold the room. It leads to nothing while a summary is under way, when one covers Upto, soon after one failed, or
+// when there is nothing to summarise. The models of the room may issue it, and the server.
 type RequestSummary struct{ Upto Offset }
 
 // CompleteSummary ends a summary's request with its text. Only the server may issue it.
@@ -152,7 +151,7 @@ func (s *State) discouraged() bool {
 	return since < 0 || s.messages[since].Entry < s.summary.failed
 }
 
-// summarisable is the entry up to which messages are summarised if they are to be up to wanted; 0 if none can be.
+// summarisable is the entry of the newest message to summarise if they are to be so up to wanted; 0 if there is none.
 func (s *State) summarisable(wanted Offset) Offset {
 	var entries []Offset
 	for _, msg := range s.messages {
@@ -164,10 +163,9 @@ func (s *State) summarisable(wanted Offset) Offset {
 	if s.summary.last != nil {
 		covered = s.summary.last.Upto
 	}
-	last := len(entries) - 1 - freshMessages
-	for i := last; i >= 0 && entries[i] > covered; i-- {
+	for i := len(entries) - 1 - freshMessages; i >= 0 && entries[i] > covered; i-- {
 		if entries[i] <= wanted {
-			return entries[i+(last-i)/2]
+			return entries[i]
 		}
 	}
 	return 0
