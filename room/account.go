@@ -1,10 +1,28 @@
 package room
 
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
 // Cost is money spent on models, in billionths of a US dollar.
 type Cost int64
 
 // Dollar is one US dollar.
 const Dollar Cost = 1_000_000_000
+
+// String writes the money for people: $0.25, $12.00, $0.000003.
+func (c Cost) String() string {
+	sign, n := "", uint64(c)
+	if c < 0 {
+		sign, n = "-", -n
+	}
+	digits := fmt.Sprintf("%09d", n%uint64(Dollar))
+	return fmt.Sprintf("%s$%d.%s", sign, n/uint64(Dollar), digits[:max(2, len(strings.TrimRight(digits, "0")))])
+}
 
 // Usage is what one or more calls of models took.
 type Usage struct {
@@ -12,6 +30,26 @@ type Usage struct {
 	Output   int  `json:"output,omitempty"` // tokens
 	Cost     Cost `json:"cost,omitempty"`
 	Unpriced bool `json:"unpriced,omitempty"` // some of it has no known price: Cost is too low
+}
+
+// plus is what two usages took together. Whatever a log says, no sum turns round: what is negative counts as nothing,
+// and what is too much for a number as the greatest one.
+func (u Usage) plus(v Usage) Usage {
+	return Usage{
+		Input: sum(u.Input, v.Input, math.MaxInt), Output: sum(u.Output, v.Output, math.MaxInt),
+		Cost: sum(u.Cost, v.Cost, math.MaxInt64), Unpriced: u.Unpriced || v.Unpriced,
+	}
+}
+
+// took is a usage as a part of an allowance.
+func (u Usage) took() Allowance { return Allowance{u.Cost, sum(u.Input, u.Output, math.MaxInt)} }
+
+func sum[T ~int | ~int64](a, b, most T) T {
+	a, b = max(a, 0), max(b, 0)
+	if a > most-b {
+		return most
+	}
+	return a + b
 }
 
 // An Allowance is the most that a call may take. Zero fields mean that there is no limit.
@@ -59,7 +97,8 @@ func (UsageRecorded) event() {}
 // SetPolicy changes what the room allows and may spend. Only an admin may.
 type SetPolicy struct{ Policy Policy }
 
-// RecordUsage accounts for an interrupted reply. Only its model may issue it, once.
+// RecordUsage accounts for a reply that somebody else than its model ended: it was interrupted, or took too long. Only
+// its model may issue it, once, and within a minute where the reply had an allowance.
 type RecordUsage struct {
 	Reply  Offset
 	Served string
@@ -74,9 +113,16 @@ type Accounts struct {
 	Total  Usage
 	Day    Usage  // of the day Date
 	Date   string // such as 2026-11-22, UTC; the day of the newest usage
+	Days   []Day  // the newest days with usage, Date the last of them
 	Models []Account
 	People []Account
 	Held   Allowance // what calls under way may still take, where they have a limit
+}
+
+// A Day is what a room spent from midnight to midnight, UTC.
+type Day struct {
+	Date  string
+	Usage Usage
 }
 
 // An Account is what one model took, or what one person led to.
@@ -87,25 +133,207 @@ type Account struct {
 }
 
 // accounts are the State's part of Accounts.
-type accounts struct{}
+type accounts struct {
+	total Usage
+	days  []Day // oldest first
+	list  []Account
+	place map[Identity]int // in list
+	debts []debt           // oldest first
+}
 
-func (a *accounts) add(e *Entry) {}
+// A debt is a call that was stopped before it could say what it took.
+type debt struct {
+	reply     Offset
+	model     ModelID
+	asker     PersonID
+	autopilot Offset
+	allowance Allowance
+	until     time.Time // when the room stops waiting, if there is an allowance
+}
 
-func (a *accounts) view() Accounts { return Accounts{} }
+const (
+	maxDays  = 31
+	maxDebts = 64
+	debtTime = time.Minute
+)
 
-// allow is the allowance for each of n calls that are to begin now, within the limits of the server, of the room and,
-// if it is not 0, of what an autopilot has left. It is refused when nothing is left.
-func (s *State) allow(m Meta, n int, left Allowance) (Allowance, error) {
-	if s.policy.Total.Cost == 1 {
-		return Allowance{}, refuse(CodeConflict, "the room has spent what it may: an admin can allow more")
+func checkPolicy(p Policy) error {
+	if min(p.Total.Cost, p.Day.Cost) < 0 || min(p.Total.Tokens, p.Day.Tokens) < 0 {
+		return invalid("limits of a room cannot be negative: use 0 for no limit")
 	}
-	return Allowance{Cost: left.Cost / Cost(n)}, nil
+	return nil
 }
 
 func (s *State) setPolicy(m Meta, c SetPolicy) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	if err := s.admin(m.By); err != nil {
+		return nil, err
+	}
+	if err := checkPolicy(c.Policy); err != nil {
+		return nil, err
+	}
+	if c.Policy == s.policy {
+		return nil, nil
+	}
+	return []Event{PolicyChanged(c)}, nil
 }
 
 func (s *State) recordUsage(m Meta, c RecordUsage) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	i := s.accounts.debt(c.Reply)
+	if i < 0 {
+		return nil, refuse(CodeGone, "reply %d was not stopped lately, or is accounted for", c.Reply)
+	}
+	d := s.accounts.debts[i]
+	if m.By != ModelIdentity(d.model) {
+		return nil, refuse(CodeForbidden, "reply %d is not yours", c.Reply)
+	}
+	return []Event{d.record(brief(c.Served), Usage{}.plus(c.Usage))}, nil
+}
+
+func (d debt) record(served string, u Usage) Event {
+	return UsageRecorded{
+		Purpose: ForInterrupted, Of: d.reply, Model: d.model, For: d.asker, Autopilot: d.autopilot, Served: served, Usage: u,
+	}
+}
+
+// forgive ends the wait for those who did not say what a call took in time. What they took is not in the sums, which the
+// entry says.
+func (s *State) forgive(m Meta) []Event {
+	var events []Event
+	for _, d := range s.accounts.debts {
+		if !d.until.IsZero() && !m.At.Before(d.until) {
+			events = append(events, d.record("", Usage{Unpriced: true}))
+		}
+	}
+	return events
+}
+
+// debtsDue is when the first debt is to be forgiven.
+func (s *State) debtsDue() (due time.Time) {
+	for _, d := range s.accounts.debts {
+		due = sooner(due, d.until)
+	}
+	return due
+}
+
+// account folds what an entry says that was spent. It comes before the fold of the entry's theme, which forgets a reply
+// that has ended.
+func (s *State) account(e *Entry) {
+	switch v := e.Event.(type) {
+	case ReplyCompleted:
+		s.accountReply(e, v.Reply, v.Usage)
+	case ReplyFailed:
+		s.accountReply(e, v.Reply, v.Usage)
+	case ReplyDeclined:
+		s.accountReply(e, v.Reply, v.Usage)
+	case ReplyInterrupted:
+		s.accountReply(e, v.Reply, Usage{})
+	case UsageRecorded:
+		s.accounts.add(e.At, v.Usage, v.Model, v.For)
+		s.accounts.settle(v.Of)
+	case SummaryWritten:
+		s.accounts.add(e.At, v.Usage, "", "")
+	case SummaryFailed:
+		s.accounts.add(e.At, v.Usage, "", "")
+	}
+}
+
+// accountReply: who stops a model does not know what its reply took. The model is to say it later.
+func (s *State) accountReply(e *Entry, ref ReplyRef, u Usage) {
+	r := s.replies[ref.ID]
+	if e.By == ModelIdentity(ref.Model) || u != (Usage{}) {
+		var asker PersonID
+		if r != nil {
+			asker = r.asker
+		}
+		s.accounts.add(e.At, u, ref.Model, asker)
+		return
+	}
+	if r != nil {
+		s.accounts.owe(e, r)
+	}
+}
+
+// add counts what a call took, for a model and for the person who led to it, if there are such.
+func (a *accounts) add(at time.Time, u Usage, model ModelID, asker PersonID) {
+	a.total = a.total.plus(u)
+	a.addDay(at, u)
+	if model != "" {
+		a.addTo(ModelIdentity(model), u)
+	}
+	if asker != "" {
+		a.addTo(PersonIdentity(asker), u)
+	}
+}
+
+func (a *accounts) addDay(at time.Time, u Usage) {
+	i, known := a.day(at)
+	if !known {
+		a.days = slices.Insert(a.days, i, Day{Date: dateOf(at)})
+	}
+	a.days[i].Usage = a.days[i].Usage.plus(u)
+	if len(a.days) > maxDays {
+		a.days = slices.Delete(a.days, 0, 1)
+	}
+}
+
+// day returns the place of a day, and whether it has usage.
+func (a *accounts) day(at time.Time) (i int, known bool) {
+	return slices.BinarySearchFunc(a.days, dateOf(at), func(d Day, date string) int { return strings.Compare(d.Date, date) })
+}
+
+func dateOf(at time.Time) string { return at.UTC().Format(time.DateOnly) }
+
+func (a *accounts) addTo(id Identity, u Usage) {
+	i, known := a.place[id]
+	if !known {
+		if a.place == nil {
+			a.place = make(map[Identity]int)
+		}
+		i = len(a.list)
+		a.place[id] = i
+		a.list = append(a.list, Account{Of: id})
+	}
+	a.list[i].Calls++
+	a.list[i].Usage = a.list[i].Usage.plus(u)
+}
+
+// owe remembers a reply that was stopped. There is room for so many: what the oldest took is never known, then.
+func (a *accounts) owe(e *Entry, r *running) {
+	d := debt{reply: r.ref.ID, model: r.ref.Model, asker: r.asker, allowance: r.allowance}
+	if r.turn != nil {
+		d.autopilot = r.turn.Autopilot
+	}
+	if d.allowance != (Allowance{}) {
+		d.until = e.At.Add(debtTime)
+	}
+	if len(a.debts) >= maxDebts {
+		a.debts = slices.Delete(a.debts, 0, 1)
+	}
+	a.debts = append(a.debts, d)
+}
+
+func (a *accounts) debt(reply Offset) int {
+	return slices.IndexFunc(a.debts, func(d debt) bool { return d.reply == reply })
+}
+
+func (a *accounts) settle(reply Offset) {
+	if i := a.debt(reply); i >= 0 {
+		a.debts = slices.Delete(a.debts, i, i+1)
+	}
+}
+
+func (s *State) viewAccounts() Accounts {
+	a := &s.accounts
+	v := Accounts{Total: a.total, Days: slices.Clone(a.days), Held: s.held()}
+	if n := len(a.days); n > 0 {
+		v.Day, v.Date = a.days[n-1].Usage, a.days[n-1].Date
+	}
+	for _, account := range a.list {
+		if _, ok := account.Of.Model(); ok {
+			v.Models = append(v.Models, account)
+		} else {
+			v.People = append(v.People, account)
+		}
+	}
+	return v
 }

@@ -95,6 +95,20 @@ func anyCommand(s *State) *rapid.Generator[Command] {
 			func() Command { return FailReply{Reply: id, Text: text, Reason: text} },
 			func() Command { return DeclineReply{Reply: id, Reason: text} },
 			func() Command { return ResumeReply{id} },
+			func() Command {
+				return SetPolicy{Policy{Total: anyAllowance().Draw(t, "total"), Day: anyAllowance().Draw(t, "day")}}
+			},
+			func() Command { return RecordUsage{Reply: id, Served: text, Usage: anyUsage().Draw(t, "usage")} },
+			func() Command {
+				return RequestSummary{Upto: Offset(rapid.Uint64Range(0, uint64(s.Head())+2).Draw(t, "upto"))}
+			},
+			func() Command {
+				return CompleteSummary{anySummary(s).Draw(t, "summary"), text, text, anyUsage().Draw(t, "usage")}
+			},
+			func() Command {
+				return FailSummary{anySummary(s).Draw(t, "summary"), text, anyUsage().Draw(t, "usage")}
+			},
+			func() Command { return ResumeSummary{anySummary(s).Draw(t, "summary")} },
 			func() Command { return Tick{} },
 			func() Command { return anyAutopilotCommand(s, id).Draw(t, "steer") },
 			func() Command { return CompleteReply{Reply: id, Text: text, Finish: &Finish{Summary: text}} },
@@ -129,6 +143,28 @@ func anyAutopilotCommand(s *State, id Offset) *rapid.Generator[Command] {
 			func() Command { return StopAutopilot{id} },
 		}
 		return rapid.SampledFrom(commands).Draw(t, "which")()
+	})
+}
+
+func anyAllowance() *rapid.Generator[Allowance] {
+	return rapid.Custom(func(t *rapid.T) Allowance {
+		return Allowance{rapid.SampledFrom([]Cost{0, 0, 1, Dollar, -1}).Draw(t, "cost"), rapid.SampledFrom([]int{0, 0, 1, 1000, -1}).Draw(t, "tokens")}
+	})
+}
+
+func anyUsage() *rapid.Generator[Usage] {
+	return rapid.Custom(func(t *rapid.T) Usage {
+		return Usage{rapid.IntRange(-1, 500).Draw(t, "input"), rapid.Int().Draw(t, "output"), Cost(rapid.Int64().Draw(t, "cost")), rapid.Bool().Draw(t, "unpriced")}
+	})
+}
+
+// anySummary is mostly the one under way, if there is one.
+func anySummary(s *State) *rapid.Generator[Offset] {
+	return rapid.Custom(func(t *rapid.T) Offset {
+		if job, ok := s.summary.job(); ok && rapid.IntRange(0, 9).Draw(t, "under way") > 0 {
+			return job.(SummaryJob).Summary
+		}
+		return Offset(rapid.Uint64Range(0, uint64(s.Head())+2).Draw(t, "offset"))
 	})
 }
 

@@ -61,7 +61,10 @@ type Entry struct {
 // VisibleTo reports whether viewer may see the entry.
 func (e *Entry) VisibleTo(viewer Identity) bool { return visible(e.To, viewer) }
 
-func visible(to []Identity, viewer Identity) bool { return len(to) == 0 || slices.Contains(to, viewer) }
+// visible: the server makes for everyone what it makes, so it is shown what everyone may see and no more.
+func visible(to []Identity, viewer Identity) bool {
+	return len(to) == 0 || viewer != System && slices.Contains(to, viewer)
+}
 
 // An Event is what an Entry says happened. Its name is in the past tense. An event tells all that a reader needs to
 // show it, so that a page of history needs no State beside it.

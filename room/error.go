@@ -37,6 +37,7 @@ const (
 	ReasonPollNotFound    Reason = "poll_not_found"
 	ReasonPollClosed      Reason = "poll_closed"
 	ReasonInvalidOption   Reason = "invalid_option"
+	ReasonBudget          Reason = "budget_exceeded"
 )
 
 // An Error is a refusal. Text is for the person who gets it and says what to do.

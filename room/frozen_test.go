@@ -66,6 +66,8 @@ type frozenMessage struct {
 	At      time.Time `json:"at"`
 	End     End       `json:"end,omitempty"`
 	Poll    Offset    `json:"poll,omitzero"`
+
+	Autopilot Offset `json:"autopilot,omitzero"`
 }
 
 type frozenPoll struct {
@@ -97,7 +99,7 @@ type frozenReply struct {
 // Logs that an earlier version wrote replay to the same View for ever. -update writes one if there is none of its name
 // yet; what is there is never written again: a new kind of event comes with a new log.
 func TestFrozen(t *testing.T) {
-	for _, from := range [][2]string{{"v1", "everything"}, {"v2-autopilot", "council"}, {"v2-polls", "everything_polls"}} {
+	for _, from := range [][2]string{{"v1", "everything"}, {"v2-autopilot", "council"}, {"v2-polls", "everything_polls"}, {"v2-accounts", "accounts"}} {
 		log := "testdata/frozen/" + from[0] + ".log"
 		if _, err := os.Stat(log); *update && errors.Is(err, fs.ErrNotExist) {
 			golden(t, log, freeze(t, "testdata/"+from[1]+".txtar"), true)

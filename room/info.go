@@ -81,7 +81,13 @@ func (s *State) create(m Meta, c Create) ([]Event, error) {
 	if err := checkInfo(info); err != nil {
 		return nil, err
 	}
+	if err := checkPolicy(c.Policy); err != nil {
+		return nil, err
+	}
 	events := []Event{RoomCreated{Epoch: c.Epoch, Info: info}}
+	if c.Policy != (Policy{}) {
+		events = append(events, PolicyChanged{c.Policy})
+	}
 	var models []Model
 	for _, wanted := range c.Models {
 		model, err := newModel(wanted, models)

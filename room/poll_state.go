@@ -317,8 +317,7 @@ func (s *State) heldBallots() (held Allowance) {
 	for p := range s.polls.opened() {
 		for i := range p.ballots {
 			if b := &p.ballots[i]; b.open {
-				held.Cost += b.allowance.Cost
-				held.Tokens += b.allowance.Tokens
+				held = held.and(b.allowance)
 			}
 		}
 	}

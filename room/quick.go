@@ -98,23 +98,6 @@ func (s *scanner) completed() (v ReplyCompleted) {
 	return v
 }
 
-func (s *scanner) reply(v *ReplyRef) {
-	for more := s.object(); more; more = s.next() {
-		switch s.key {
-		case "id":
-			v.ID = Offset(s.number())
-		case "model":
-			v.Model = ModelID(s.text())
-		case "name":
-			v.Name = s.text()
-		case "trigger":
-			v.Trigger = Offset(s.number())
-		default:
-			s.fail()
-		}
-	}
-}
-
 func (s *scanner) allowance(v *Allowance) {
 	for more := s.object(); more; more = s.next() {
 		switch s.key {
@@ -139,13 +122,52 @@ func (s *scanner) turn(v *Turn) {
 			v.Part = Part(s.text())
 		case "last":
 			v.Last = s.yes()
+		case "of":
+			v.Of = int(s.number())
+		case "spent":
+			s.usage(&v.Spent)
+		case "next":
+			v.Next = s.models()
 		default:
 			s.fail()
 		}
 	}
 }
 
-// yes reads true: false is never written.
+func (s *scanner) usage(v *Usage) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "input":
+			v.Input = int(s.number())
+		case "output":
+			v.Output = int(s.number())
+		case "cost":
+			v.Cost = Cost(s.number())
+		case "unpriced":
+			v.Unpriced = s.yes()
+		default:
+			s.fail()
+		}
+	}
+}
+
+func (s *scanner) reply(v *ReplyRef) {
+	for more := s.object(); more; more = s.next() {
+		switch s.key {
+		case "id":
+			v.ID = Offset(s.number())
+		case "model":
+			v.Model = ModelID(s.text())
+		case "name":
+			v.Name = s.text()
+		case "trigger":
+			v.Trigger = Offset(s.number())
+		default:
+			s.fail()
+		}
+	}
+}
+
 func (s *scanner) yes() bool {
 	rest, ok := strings.CutPrefix(s.rest, "true")
 	if s.rest = rest; !ok {
@@ -164,6 +186,7 @@ func (s *scanner) models() (ids []ModelID) {
 	return ids
 }
 
+// yes reads true: what is false is not written.
 func (s *scanner) time() (t time.Time) {
 	before := s.rest
 	s.text()

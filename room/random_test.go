@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,9 +80,13 @@ func checkRefusal(t *rapid.T, err error) {
 func law(t *rapid.T, w *world) {
 	open, due := unanswered(w.log)
 	var jobs []Offset
+	var others int
 	for job := range w.state.Jobs() {
-		if reply, ok := job.(ReplyJob); ok {
-			jobs = append(jobs, reply.Reply)
+		switch job := job.(type) {
+		case ReplyJob:
+			jobs = append(jobs, job.Reply)
+		case SummaryJob:
+			others++
 		}
 	}
 	polls := readPolls(w.log)
@@ -89,11 +94,19 @@ func law(t *rapid.T, w *world) {
 	if !reflect.DeepEqual(jobs, open) {
 		t.Fatalf("jobs %v, but %v are unanswered", jobs, open)
 	}
+	if summary, until := unsummarised(w.log); summary != 0 {
+		due = sooner(due, until)
+		others--
+	}
 	due = sooner(due, polls.due)
-	if !w.state.Due().Equal(due) {
+	if due = sooner(due, w.state.debtsDue()); !w.state.Due().Equal(due) {
 		t.Fatalf("due %v, want %v", w.state.Due(), due)
 	}
-	if card := w.state.Card(); card.Wake.IsZero() != (len(open) == 0 && polls.due.IsZero()) || !card.Equal(w.twin.Card()) {
+	if others != 0 {
+		t.Fatalf("%d summaries more than are wanted", others)
+	}
+	idle := len(slices.Collect(w.state.Jobs())) == 0
+	if card := w.state.Card(); card.Wake.IsZero() != (idle && polls.due.IsZero()) || !card.Equal(w.twin.Card()) {
 		t.Fatalf("card %+v with %v unanswered", card, open)
 	}
 	askedOnce(t, w)
@@ -159,6 +172,21 @@ func unanswered(log []Entry) (open []Offset, due time.Time) {
 		}
 	}
 	return open, due
+}
+
+// unsummarised reads from the log alone which summary is to be written, and until when.
+func unsummarised(log []Entry) (open Offset, until time.Time) {
+	for _, e := range log {
+		switch v := e.Event.(type) {
+		case SummaryRequested:
+			open, until = e.Offset, v.Until
+		case SummaryWritten:
+			open = 0
+		case SummaryFailed:
+			open = 0
+		}
+	}
+	return open, until
 }
 
 // afresh folds what is stored into a new state, which is the old one in every field, and writes it again.

@@ -107,8 +107,9 @@ type CompleteReply struct {
 	Mentions []ModelID
 	Served   string
 	Usage    Usage
-	Finish   *Finish // of an autopilot's turn
-	Ask      *Ask    // of an autopilot's turn
+	Finish   *Finish   // of an autopilot's turn
+	Ask      *Ask      // of an autopilot's turn
+	Poll     *OpenPoll // opened right after the reply, in the model's name; none if the room's Policy does not allow it
 }
 
 // FailReply ends a reply that could not be given. Text is what was said by then.
@@ -300,6 +301,7 @@ func (s *State) tick(m Meta) ([]Event, error) {
 		return nil, refuse(CodeForbidden, "only the server tells a room what time it is")
 	}
 	events := s.expire(m)
+	events = append(events, s.forgive(m)...)
 	events = append(events, s.expirePolls(m)...)
 	return append(events, s.expireSummary(m)...), nil
 }

@@ -195,7 +195,7 @@ func (a *Autopilot) String() string {
 	return b.String()
 }
 
-// show tells of the state: jobs, due, info, people, autopilot, or a view by who sees it.
+// show tells of the state: jobs, due, info, people, autopilot, accounts, summary, or a view by who sees it.
 func (w *world) show(what string) string {
 	v := w.state.View(line{who: what}.by(), 100)
 	var lines []string
@@ -211,6 +211,12 @@ func (w *world) show(what string) string {
 		lines = append(lines, string(data))
 	case "autopilot":
 		lines = append(lines, v.Autopilot.String())
+	case "accounts":
+		lines = append(lines, v.Accounts.lines()...)
+	case "summary":
+		if v.Summary != nil {
+			lines = append(lines, fmt.Sprintf("up to %d: %q", v.Summary.Upto, v.Summary.Text))
+		}
 	case "people":
 		for _, p := range v.People {
 			data, _ := json.Marshal(p)

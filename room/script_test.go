@@ -3,7 +3,6 @@ package room
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +47,13 @@ var verbs = map[string]Command{
 	"resume_autopilot": ResumeAutopilot{},
 	"guide_autopilot":  GuideAutopilot{},
 	"stop_autopilot":   StopAutopilot{},
+
+	"set_policy":       SetPolicy{},
+	"record_usage":     RecordUsage{},
+	"request_summary":  RequestSummary{},
+	"complete_summary": CompleteSummary{},
+	"fail_summary":     FailSummary{},
+	"resume_summary":   ResumeSummary{},
 }
 
 func parseLine(text string) (l line, err error) {
@@ -113,9 +119,16 @@ func (l line) command() (Meta, Command, error) {
 	return m, c.Interface().(Command), nil
 }
 
-// setField sets the field that key names. A model that is added has its fields among the command's, as has what a call
-// took; finish=SUMMARY, ask=QUESTION and answers=A,B are what a turn wishes.
+// setField sets the field that key names, with dots for fields of fields. A model that is added has its fields among the
+// command's, as has what a call took; finish=SUMMARY, ask=QUESTION and answers=A,B are what a turn wishes.
 func setField(v reflect.Value, key, value string) error {
+	if outer, inner, ok := strings.Cut(key, "."); ok {
+		f := v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, outer) })
+		if f.Kind() != reflect.Struct {
+			return fmt.Errorf("%s has no fields in %q", v.Type(), outer)
+		}
+		return setField(f, inner, value)
+	}
 	switch c := v.Addr().Interface().(type) {
 	case *AddModel:
 		v = reflect.ValueOf(&c.Model).Elem()
@@ -124,13 +137,9 @@ func setField(v reflect.Value, key, value string) error {
 			return nil
 		}
 	}
-	if usage := v.FieldByName("Usage"); usage.IsValid() && slices.Contains([]string{"input", "output", "cost", "unpriced"}, key) {
-		v = usage
-	}
-	named := func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) }
-	f := v.FieldByNameFunc(named)
+	f := v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, strings.ReplaceAll(key, "_", "")) })
 	if usage := v.FieldByName("Usage"); !f.IsValid() && usage.IsValid() {
-		f = usage.FieldByNameFunc(named)
+		return setField(usage, key, value)
 	}
 	if !f.IsValid() {
 		return fmt.Errorf("%s has no field %q", v.Type(), key)
@@ -142,16 +151,16 @@ func setField(v reflect.Value, key, value string) error {
 	switch f.Kind() {
 	case reflect.String:
 		f.SetString(value)
-	case reflect.Bool:
-		f.SetBool(value == "true")
 	case reflect.Struct: // a time, as how long after the morning
 		d, err := time.ParseDuration(value)
 		f.Set(reflect.ValueOf(morning.Add(d)))
 		return err
 	case reflect.Int, reflect.Int64:
-		n, err := strconv.Atoi(value)
-		f.SetInt(int64(n))
+		n, err := strconv.ParseInt(value, 10, 64)
+		f.SetInt(n)
 		return err
+	case reflect.Bool:
+		f.SetBool(value == "true")
 	case reflect.Uint64:
 		n, err := strconv.ParseUint(value, 10, 64)
 		f.SetUint(n)

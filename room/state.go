@@ -31,6 +31,7 @@ type Rules struct {
 	AutopilotTurns int           // most turns of an autopilot that names none
 	Total, Day     Allowance     // what any room may spend; its own Policy may allow less
 	CallCost       Cost          // most that one call may take where there is any limit of money
+	CallTokens     int           // likewise of tokens
 	Secret         string        // makes the pseudonyms of anonymous voters; the same on all servers of a log; none: no anonymous polls
 }
 
@@ -39,7 +40,7 @@ func DefaultRules() Rules {
 	return Rules{
 		MessageBytes: 32 << 10, MaxDepth: 4, MaxReplies: 64, ReplyTime: 10 * time.Minute, ReplyAttempts: 3,
 		Window: 200, Causes: 1024,
-		BallotTime: 3 * time.Minute, Polls: 20, AutopilotTurns: 12, CallCost: Dollar / 2,
+		BallotTime: 3 * time.Minute, Polls: 20, AutopilotTurns: 12, CallCost: Dollar / 2, CallTokens: 50_000,
 	}
 }
 
@@ -181,7 +182,7 @@ func (s *State) decide(m Meta, c Command) ([]Event, error) {
 func (s *State) Apply(e *Entry) {
 	s.head = e.Offset
 	s.causes.add(e.By, e.Cause, e.Offset)
-	s.accounts.add(e)
+	s.account(e)
 	s.applyAutopilot(e)
 	switch v := e.Event.(type) {
 	case RoomCreated:
@@ -272,7 +273,7 @@ func (s *State) Jobs() iter.Seq[Job] {
 
 // Due is when the State wants a Tick; zero means never.
 func (s *State) Due() time.Time {
-	due := sooner(s.pollsDue(), s.summary.due())
+	due := sooner(s.pollsDue(), sooner(s.summary.due(), s.debtsDue()))
 	for _, r := range s.replies {
 		due = sooner(due, r.until)
 	}

@@ -2,15 +2,17 @@ package room
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // SummaryRequested says that the messages up to Upto are to be put in a few words, since the room has outgrown what a
 // model can read at once. Its offset is the summary's id.
 type SummaryRequested struct {
-	Upto  Offset    `json:"upto"` // the id of the newest message to be summarised
-	Model string    `json:"model,omitempty"`
-	Until time.Time `json:"until"`
+	Upto      Offset    `json:"upto"`  // the entry of the newest message to be summarised, as Message.Entry
+	Until     time.Time `json:"until"` // when the room stops waiting
+	Allowance Allowance `json:"allowance,omitzero"`
 }
 
 // SummaryResumed says that a summary was asked for again, after a crash or a lost worker.
@@ -40,8 +42,9 @@ func (SummaryResumed) event()   {}
 func (SummaryWritten) event()   {}
 func (SummaryFailed) event()    {}
 
-// RequestSummary wants the messages up to Upto summarised. Workers issue it when a prompt did not hold the room. It leads
-// to nothing while a summary is under way, when one covers Upto, or soon after one failed.
+// RequestSummary wants the messages up to the entry Upto summarised, but for the newest few. Workers issue it when a prompt
+// did not hold the room. It leads to nothing while a summary is under way, when one covers Upto, soon after one failed, or
+// when there is nothing to summarise. The models of the room may issue it, and the server.
 type RequestSummary struct{ Upto Offset }
 
 // CompleteSummary ends a summary's request with its text. Only the server may issue it.
@@ -69,8 +72,9 @@ func (ResumeSummary) command()   {}
 
 // A SummaryJob is a summary that is wanted.
 type SummaryJob struct {
-	Summary Offset
-	Upto    Offset
+	Summary   Offset
+	Upto      Offset // the entry of the newest message to be summarised
+	Allowance Allowance
 }
 
 // ID implements Job.
@@ -82,44 +86,208 @@ func (j SummaryJob) By() Identity { return System }
 // Retry implements Job.
 func (j SummaryJob) Retry() Command { return ResumeSummary{j.Summary} }
 
-// A Summary is what was said up to Upto, in a few words.
+// A Summary is what was said up to Upto, in a few words. It tells of messages that everyone may see, and of no others.
 type Summary struct {
-	Upto Offset
+	Upto Offset // the entry of the newest message in it
 	Text string
 	At   time.Time
 }
 
 // summaries is the newest summary, and the one under way.
-type summaries struct{}
+type summaries struct {
+	last   *Summary // nil if there is none
+	open   *summary
+	failed Offset // when the last one failed; 0 if it did not
+}
 
-func (u *summaries) job() (Job, bool) { return nil, false }
+// A summary is one under way.
+type summary struct {
+	id       Offset
+	wanted   SummaryRequested
+	asked    time.Time
+	attempts int
+}
 
-func (u *summaries) due() time.Time { return time.Time{} }
-
-func (u *summaries) view() *Summary { return nil }
+const (
+	freshMessages   = 4  // the newest, which are never summarised
+	summaryPatience = 20 // messages that come after a failure before it is tried again
+	maxSummaryBytes = 32 << 10
+)
 
 func (s *State) requestSummary(m Meta, c RequestSummary) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	if err := s.mayWantSummary(m.By); err != nil {
+		return nil, err
+	}
+	if s.summary.open != nil || s.summary.covers(c.Upto) || s.discouraged() {
+		return nil, nil
+	}
+	upto := s.summarisable(c.Upto)
+	if upto == 0 {
+		return nil, nil
+	}
+	allowance, err := s.allow(m, 1, Allowance{})
+	if err != nil {
+		return nil, err
+	}
+	return []Event{SummaryRequested{Upto: upto, Until: m.At.Add(s.rules.BallotTime), Allowance: allowance}}, nil
+}
+
+func (s *State) mayWantSummary(by Identity) error {
+	id, ok := by.Model()
+	if by == System || ok && findModel(s.info.Models, id) != nil {
+		return nil
+	}
+	return refuse(CodeForbidden, "only the models of the room ask for a summary")
+}
+
+func (u *summaries) covers(upto Offset) bool { return u.last != nil && upto <= u.last.Upto }
+
+// discouraged reports whether a summary failed and little was said since then.
+func (s *State) discouraged() bool {
+	if s.summary.failed == 0 {
+		return false
+	}
+	since := len(s.messages) - max(1, min(summaryPatience, s.rules.Window))
+	return since < 0 || s.messages[since].Entry < s.summary.failed
+}
+
+// summarisable is the entry of the newest message to summarise if they are to be so up to wanted; 0 if there is none.
+func (s *State) summarisable(wanted Offset) Offset {
+	var entries []Offset
+	for _, msg := range s.messages {
+		if len(msg.to) == 0 {
+			entries = append(entries, msg.Entry)
+		}
+	}
+	covered := Offset(0)
+	if s.summary.last != nil {
+		covered = s.summary.last.Upto
+	}
+	for i := len(entries) - 1 - freshMessages; i >= 0 && entries[i] > covered; i-- {
+		if entries[i] <= wanted {
+			return entries[i]
+		}
+	}
+	return 0
 }
 
 func (s *State) completeSummary(m Meta, c CompleteSummary) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	open, err := s.ownSummary(m.By, c.Summary)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.ValidString(c.Text) || strings.TrimSpace(c.Text) == "" || len(c.Text) > maxSummaryBytes {
+		return nil, invalid("a summary needs text in UTF-8, of at most %d bytes", maxSummaryBytes)
+	}
+	return []Event{SummaryWritten{
+		Summary: open.id, Upto: open.wanted.Upto, Text: c.Text, Served: brief(c.Served), Usage: Usage{}.plus(c.Usage),
+	}}, nil
 }
 
 func (s *State) failSummary(m Meta, c FailSummary) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	open, err := s.ownSummary(m.By, c.Summary)
+	if err != nil {
+		return nil, err
+	}
+	return []Event{SummaryFailed{Summary: open.id, Reason: brief(c.Reason), Usage: Usage{}.plus(c.Usage)}}, nil
 }
 
 func (s *State) resumeSummary(m Meta, c ResumeSummary) ([]Event, error) {
-	return nil, refuse(CodeInternal, "not built yet")
+	open, err := s.ownSummary(m.By, c.Summary)
+	if err != nil {
+		return nil, err
+	}
+	if open.attempts >= s.rules.ReplyAttempts {
+		return []Event{open.lost(fmt.Sprintf("the summary was begun %d times and never finished", open.attempts))}, nil
+	}
+	return []Event{SummaryResumed{Summary: open.id, Attempt: open.attempts + 1}}, nil
 }
 
-func (s *State) expireSummary(m Meta) []Event { return nil }
+// ownSummary returns the summary under way, to the server.
+func (s *State) ownSummary(by Identity, id Offset) (*summary, error) {
+	if by != System {
+		return nil, refuse(CodeForbidden, "only the server writes summaries")
+	}
+	if s.summary.open == nil || s.summary.open.id != id {
+		return nil, refuse(CodeGone, "summary %d has ended", id)
+	}
+	return s.summary.open, nil
+}
 
-func (s *State) applySummaryRequested(e *Entry, v SummaryRequested) {}
+// expireSummary ends the summary whose time is over.
+func (s *State) expireSummary(m Meta) []Event {
+	open := s.summary.open
+	if open == nil || m.At.Before(open.wanted.Until) {
+		return nil
+	}
+	return []Event{open.lost(fmt.Sprintf("the summary was not written within %s", open.wanted.Until.Sub(open.asked)))}
+}
 
-func (s *State) applySummaryResumed(v SummaryResumed) {}
+// lost ends a summary of which nobody knows what it took.
+func (u *summary) lost(reason string) Event {
+	return SummaryFailed{Summary: u.id, Reason: reason, Usage: Usage{Unpriced: true}}
+}
 
-func (s *State) applySummaryWritten(e *Entry, v SummaryWritten) {}
+func (s *State) applySummaryRequested(e *Entry, v SummaryRequested) {
+	s.summary.open = &summary{id: e.Offset, wanted: v, asked: e.At, attempts: 1}
+}
 
-func (s *State) applySummaryFailed(e *Entry, v SummaryFailed) {}
+func (s *State) applySummaryResumed(v SummaryResumed) {
+	if open := s.summary.open; open != nil && open.id == v.Summary {
+		open.attempts = v.Attempt
+	}
+}
+
+func (s *State) applySummaryWritten(e *Entry, v SummaryWritten) {
+	s.summary.end(v.Summary)
+	s.summary.last = &Summary{Upto: v.Upto, Text: v.Text, At: e.At}
+	s.summary.failed = 0
+}
+
+func (s *State) applySummaryFailed(e *Entry, v SummaryFailed) {
+	s.summary.end(v.Summary)
+	s.summary.failed = e.Offset
+}
+
+func (u *summaries) end(id Offset) {
+	if u.open != nil && u.open.id == id {
+		u.open = nil
+	}
+}
+
+func (u *summaries) job() (Job, bool) {
+	if u.open == nil {
+		return nil, false
+	}
+	return SummaryJob{Summary: u.open.id, Upto: u.open.wanted.Upto, Allowance: u.open.wanted.Allowance}, true
+}
+
+func (u *summaries) due() time.Time {
+	if u.open == nil {
+		return time.Time{}
+	}
+	return u.open.wanted.Until
+}
+
+// wake is since when a summary is wanted; zero if none is.
+func (u *summaries) wake() time.Time {
+	if u.open == nil {
+		return time.Time{}
+	}
+	return u.open.asked
+}
+
+// held is what the summary under way may still take.
+func (u *summaries) held() Allowance {
+	if u.open == nil {
+		return Allowance{}
+	}
+	return u.open.wanted.Allowance
+}
+
+func (u *summaries) view() *Summary {
+	if u.last == nil {
+		return nil
+	}
+	return new(*u.last)
+}

@@ -51,7 +51,7 @@ func (s *State) View(viewer Identity, n int) View {
 	v.Polls = s.viewPolls(viewer)
 	v.Autopilot = s.viewAutopilot()
 	v.Policy = s.policy
-	v.Accounts = s.accounts.view()
+	v.Accounts = s.viewAccounts()
 	v.Summary = s.summary.view()
 	return v
 }
@@ -70,6 +70,7 @@ func (s *State) Card() Card {
 		c.Wake = open[0].asked
 	}
 	c.Wake = sooner(c.Wake, s.polls.wake())
+	c.Wake = sooner(c.Wake, s.summary.wake())
 	return c
 }
 

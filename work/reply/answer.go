@@ -2,99 +2,67 @@ package reply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
-	"parley/llm"
 	"parley/room"
 	"parley/work"
+	"parley/work/talk"
 )
 
-// An answer is what a model has said so far.
+// An answer is what a model has said, and what came of the call.
 type answer struct {
 	*speech
-	calls    []llm.ToolCall
-	optedOut bool
-	reason   strings.Builder // for opting out
-	served   string
-	usage    llm.Usage
-	first    time.Time // when the first delta came
-	silent   bool      // the call was given up because nothing came
-	err      error
+	talk.Answer
 }
 
-// outcome asks the model and returns the command that ends the reply.
-func (w *Worker) outcome(ctx context.Context, t *task, desk work.Desk) room.Command {
+var errNothing = errors.New("the model answered nothing")
+
+// outcome asks the model and returns the command that ends the reply, with what the call took.
+func (w *Worker) outcome(ctx context.Context, t *task, desk work.Desk) (room.Command, talk.Answer) {
 	if t.gone {
-		return room.FailReply{Reply: t.ID, Reason: t.Name + " has no seat in the room any more"}
+		return room.FailReply{Reply: t.ID, Reason: t.Name + " has no seat in the room any more"}, talk.Answer{}
 	}
+	req, upto := w.request(t)
+	if err := w.asker.Afford(&req, t.Name, t.allowance); err != nil {
+		w.cfg.Log.Info("reply not asked for", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),
+			slog.String("by", string(t.Model)), slog.Any("cause", err))
+		return room.FailReply{Reply: t.ID, Reason: err.Error()}, talk.Answer{}
+	}
+	w.summarise(ctx, t, desk, upto)
 	began := w.cfg.Clock.Now()
-	a := w.ask(ctx, w.request(t), newSpeech(desk, t, w.cfg.MaxBytes))
+	a := &answer{speech: newSpeech(desk, t, w.cfg.MaxBytes)}
+	a.Answer = w.asker.Ask(ctx, req, a.hear)
+	a.finish()
 	if ctx.Err() != nil {
-		return nil
+		return nil, a.Answer
 	}
 	c := w.end(t, a)
 	w.log(ctx, t, a, c, began)
-	return c
+	return c, a.Answer
 }
 
-// ask has the model answer and hands on each word as it comes.
-func (w *Worker) ask(ctx context.Context, req llm.Request, s *speech) *answer {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	a := &answer{speech: s}
-	quiet := watchSilence(w.cfg.Clock, w.cfg.Silence, cancel)
-	for d, err := range w.cfg.Model.Stream(ctx, req) {
-		if err != nil {
-			a.err = err
-			break
-		}
-		more := a.take(d)
-		now := quiet.heard()
-		if a.first.IsZero() {
-			a.first = now
-		}
-		if !more {
-			break
-		}
+// summarise asks for a summary of what the prompt did not hold. The reply does not wait for it: later ones read it.
+func (w *Worker) summarise(ctx context.Context, t *task, desk work.Desk, upto room.Offset) {
+	if upto == 0 {
+		return
 	}
-	a.silent = quiet.stop()
-	a.finish()
-	return a
-}
-
-// take adds a delta and reports whether more may come.
-func (a *answer) take(d llm.Delta) (more bool) {
-	more = true
-	switch a.optedOut = a.optedOut || d.OptedOut; {
-	case a.optedOut && a.reason.Len() < maxReason:
-		a.reason.WriteString(d.Text)
-	case !a.optedOut && d.Text != "":
-		more = a.hear(d.Text)
+	if _, err := desk.Do(ctx, room.RequestSummary{Upto: upto}); err != nil && ctx.Err() == nil {
+		w.cfg.Log.Warn("summary not asked for", slog.String("room", string(t.view.Room)), slog.Uint64("upto", uint64(upto)), slog.Any("cause", err))
 	}
-	a.calls = append(a.calls, d.ToolCalls...)
-	if d.Model != "" {
-		a.served = d.Model
-	}
-	if d.Usage != nil {
-		a.usage = *d.Usage
-	}
-	return more
 }
 
 // end decides how the reply ends, and does what the model asked of its tools.
 func (w *Worker) end(t *task, a *answer) room.Command {
-	switch {
-	case a.silent:
-		return room.FailReply{Reply: t.ID, Text: a.text(), Reason: fmt.Sprintf("%s was silent for %gs: ask again", t.Name, w.cfg.Silence.Seconds())}
-	case a.err != nil:
-		return room.FailReply{Reply: t.ID, Text: a.text(), Reason: reasonOf(t.Name, a.err)}
+	if a.Err != nil {
+		return room.FailReply{Reply: t.ID, Text: a.text(), Reason: w.asker.Why(t.Name, a.Err), Served: a.Served, Usage: a.Usage}
 	}
-	wish := w.wishes(t, a.calls)
-	if a.optedOut || wish.optOut {
-		return room.DeclineReply{Reply: t.ID, Reason: clip(firstNonEmpty(wish.reason, a.reason.String()), maxReason)}
+	wish := w.wishes(t, a.Calls)
+	if a.OptedOut || wish.optOut {
+		reason := talk.Clip(talk.First(wish.reason, a.Reason), talk.MaxReason)
+		return room.DeclineReply{Reply: t.ID, Reason: reason, Served: a.Served, Usage: a.Usage}
 	}
 	var asked []room.ModelID
 	for _, m := range wish.mentions {
@@ -102,39 +70,75 @@ func (w *Worker) end(t *task, a *answer) room.Command {
 		a.mention(m, t.view.Info.Models)
 	}
 	if a.text() == "" {
-		return room.FailReply{Reply: t.ID, Reason: t.Name + " answered nothing: ask again, or in other words"}
+		a.paragraph(wish.text())
+	}
+	if a.text() == "" {
+		return room.FailReply{Reply: t.ID, Reason: t.Name + " answered nothing: ask again, or in other words", Served: a.Served, Usage: a.Usage}
 	}
 	return room.CompleteReply{
-		Reply: t.ID, Text: a.text(), Mentions: asked,
-		Served: a.served, Usage: room.Usage{Input: a.usage.Input, Output: a.usage.Output},
+		Reply: t.ID, Text: a.text(), Mentions: asked, Served: a.Served, Usage: a.Usage,
+		Finish: wish.finish, Ask: wish.ask, Poll: wish.poll,
 	}
+}
+
+// put writes the outcome. A completed reply is never lost for what it wishes beside its text: what the room refuses of
+// that is left out.
+func (w *Worker) put(ctx context.Context, t *task, desk work.Desk, c room.Command) error {
+	_, err := desk.Do(ctx, c)
+	done, ok := c.(room.CompleteReply)
+	if err == nil || !ok || done.Finish == nil && done.Ask == nil && done.Poll == nil {
+		return err
+	}
+	switch room.CodeOf(err) {
+	case room.CodeInvalid, room.CodeForbidden, room.CodeConflict, room.CodeNotFound:
+	default: // nothing is wrong with the wish
+		return err
+	}
+	w.cfg.Log.Warn("wish refused", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),
+		slog.String("by", string(t.Model)), slog.Any("cause", err))
+	done.Finish, done.Ask, done.Poll = nil, nil, nil
+	_, err = desk.Do(ctx, done)
+	return err
+}
+
+// account tells the room what a call took whose outcome it did not want any more. The job's ctx has ended, so it has a
+// short one of its own.
+func (w *Worker) account(ctx context.Context, t *task, desk work.Desk, a talk.Answer) {
+	if a.Usage == (room.Usage{}) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), work.Grace)
+	defer cancel()
+	_, err := desk.Do(ctx, room.RecordUsage{Reply: t.ID, Served: a.Served, Usage: a.Usage})
+	attrs := []slog.Attr{
+		slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)), slog.String("by", string(t.Model)),
+		slog.String("served", a.Served), slog.Int("input", a.Usage.Input), slog.Int("output", a.Usage.Output),
+	}
+	if err != nil {
+		w.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "usage not recorded", append(attrs, slog.Any("cause", err))...)
+		return
+	}
+	w.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "reply not wanted any more", attrs...)
 }
 
 func (w *Worker) log(ctx context.Context, t *task, a *answer, c room.Command, began time.Time) {
 	attrs := []slog.Attr{
 		slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)), slog.String("by", string(t.Model)),
-		slog.Int("bytes", len(a.text())), slog.String("served", a.served),
-		slog.Int("input", a.usage.Input), slog.Int("output", a.usage.Output),
+		slog.Int("bytes", len(a.text())), slog.String("served", a.Served),
+		slog.Int("input", a.Usage.Input), slog.Int("output", a.Usage.Output), slog.Int64("cost", int64(a.Usage.Cost)),
 		slog.Duration("took", w.cfg.Clock.Now().Sub(began)),
 	}
-	if !a.first.IsZero() {
-		attrs = append(attrs, slog.Duration("first", a.first.Sub(began)))
+	if !a.First.IsZero() {
+		attrs = append(attrs, slog.Duration("first", a.First.Sub(began)))
 	}
 	level := slog.LevelInfo
 	if _, failed := c.(room.FailReply); failed {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.Any("cause", a.cause()))
+		cause := a.Err
+		if cause == nil {
+			cause = errNothing
+		}
+		attrs = append(attrs, slog.Any("cause", cause))
 	}
 	w.cfg.Log.LogAttrs(ctx, level, "reply ended", append(attrs, slog.String("outcome", fmt.Sprintf("%T", c)))...)
-}
-
-// cause is why the answer failed.
-func (a *answer) cause() error {
-	switch {
-	case a.silent:
-		return errSilent
-	case a.err != nil:
-		return a.err
-	}
-	return errNothing
 }

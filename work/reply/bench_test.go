@@ -50,6 +50,6 @@ func BenchmarkPrompt(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		t, _ := taskOf(v, claudesJob)
-		_ = w.request(t)
+		_, _ = w.request(t)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"parley/room"
+	"parley/work/talk"
 )
 
 // An echo takes away the model's own name where an answer begins with it, as the messages in its prompt do, and white
@@ -24,8 +25,8 @@ type form struct {
 
 func newEcho(m room.Model) echo {
 	var e echo
-	for _, name := range []string{m.Name, strings.ReplaceAll(m.Name, " ", "_"), string(m.ID), inBrackets(m.Name)} {
-		for _, name := range []string{name, name + modelMark} {
+	for _, name := range []string{m.Name, strings.ReplaceAll(m.Name, " ", "_"), string(m.ID), talk.InBrackets(m.Name)} {
+		for _, name := range []string{name, name + talk.ModelMark} {
 			e.forms = append(e.forms,
 				form{[]rune("[" + name + "]:"), false}, form{[]rune(name + ":"), true},
 				form{[]rune("**" + name + ":**"), false}, form{[]rune("**" + name + "**:"), false},

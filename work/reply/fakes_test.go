@@ -41,7 +41,10 @@ func (d *desk) View(_ context.Context, n int) (room.View, error) {
 	return v, d.viewErr
 }
 
-func (d *desk) Do(_ context.Context, c room.Command) (room.Offset, error) {
+func (d *desk) Do(ctx context.Context, c room.Command) (room.Offset, error) {
+	if err := context.Cause(ctx); err != nil {
+		return 0, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.commands = append(d.commands, c)
@@ -67,6 +70,34 @@ func (d *desk) heard(t *testing.T) string {
 		b.WriteString(s.Text)
 	}
 	return b.String()
+}
+
+// estimated takes away what was not told by the provider.
+func estimated(c room.Command) room.Command {
+	guess := func(u *room.Usage) {
+		if u.Input != 10 {
+			*u = room.Usage{}
+		}
+	}
+	switch v := c.(type) {
+	case room.CompleteReply:
+		guess(&v.Usage)
+		return v
+	case room.FailReply:
+		guess(&v.Usage)
+		return v
+	case room.DeclineReply:
+		guess(&v.Usage)
+		return v
+	}
+	return c
+}
+
+// prices knows what every model of these tests costs: 2 a token read, 10 a token written.
+type prices map[string]bool
+
+func (p prices) Cost(model string, u llm.Usage) (int64, bool) {
+	return int64(2*u.Input + 10*u.Output), p[model]
 }
 
 // A step is what a model does next: it waits, then yields or fails.
@@ -163,7 +194,7 @@ func council(said ...room.Message) room.View {
 
 func newWorker(t testing.TB, m llm.Model, change func(*Config)) *Worker {
 	t.Helper()
-	cfg := Config{Model: m, Clock: seam.Real(), Log: slog.New(slog.DiscardHandler), MaxDepth: 4}
+	cfg := Config{Model: m, Clock: seam.Real(), Log: slog.New(slog.DiscardHandler), MaxDepth: 4, Prices: prices{"": true, claude.Model: true}}
 	if change != nil {
 		change(&cfg)
 	}

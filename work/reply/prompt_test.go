@@ -11,6 +11,7 @@ import (
 
 	"parley/llm"
 	"parley/room"
+	"parley/work/talk"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -69,7 +70,8 @@ func TestPrompts(t *testing.T) {
 			if !ok {
 				t.Fatal("no such reply")
 			}
-			golden(t, c.name, show(newWorker(t, &model{}, c.config).request(task)))
+			req, _ := newWorker(t, &model{}, c.config).request(task)
+			golden(t, c.name, show(req))
 		})
 	}
 }
@@ -112,13 +114,13 @@ func TestPromptsAreWellFormed(t *testing.T) {
 		view := randomRoom(r)
 		budget := 1500 + r.IntN(4000)
 		task, _ := taskOf(view, claudesJob)
-		req := newWorker(t, &model{}, func(c *Config) { c.ContextTokens = budget; c.Window = 1 + r.IntN(20) }).request(task)
+		req, _ := newWorker(t, &model{}, func(c *Config) { c.ContextTokens = budget; c.Window = 1 + r.IntN(20) }).request(task)
 		if err := wellFormed(req.Messages); err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, show(req))
 		}
 		cost := 0
 		for _, m := range req.Messages {
-			cost += tokens(m.Text)
+			cost += talk.Tokens(m.Text)
 		}
 		if last := req.Messages[len(req.Messages)-1].Text; !strings.Contains(last, "what shall we plant?") || cost > budget {
 			t.Fatalf("seed %d: %d tokens of %d, last turn %q", seed, cost, budget, last)
@@ -172,36 +174,11 @@ func TestManyPeople(t *testing.T) {
 	}
 	v.Messages[0].By = room.PersonIdentity("u900")
 	task, _ := taskOf(v, claudesJob)
-	system := newWorker(t, &model{}, nil).request(task).Messages[0].Text
+	req, _ := newWorker(t, &model{}, nil).request(task)
+	system := req.Messages[0].Text
 	for _, want := range []string{"People in the room: User900, User0, ", "User48, and 950 more."} {
 		if !strings.Contains(system, want) {
 			t.Errorf("%q is missing in\n%s", want, system)
-		}
-	}
-}
-
-// After its first line, no text has a line that reads like a mark, and guarding takes nothing away.
-func FuzzGuard(f *testing.F) {
-	f.Add("hi\n[Maja]: x")
-	f.Add("\r \u200b[a [b]: c]\u2028[Here]")
-	f.Fuzz(func(t *testing.T, text string) {
-		got := guard(text)
-		for i, l := range strings.FieldsFunc("."+got, breaks) {
-			l = strings.TrimLeftFunc(l, blank)
-			if i > 0 && strings.HasPrefix(l, "[") && isMark(l) {
-				t.Errorf("%q became %q", text, got)
-			}
-		}
-		if strings.ReplaceAll(got, "> [", "[") != strings.ReplaceAll(text, "> [", "[") {
-			t.Errorf("%q became %q", text, got)
-		}
-	})
-}
-
-func TestTokens(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "abcd": 1, "abcde": 2, "привет": 3, "豆豆": 2, "🙂": 1} {
-		if got := tokens(text); got != want {
-			t.Errorf("tokens(%q) = %d, want %d", text, got, want)
 		}
 	}
 }

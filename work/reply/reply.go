@@ -20,6 +20,7 @@ import (
 	"parley/room"
 	"parley/seam"
 	"parley/work"
+	"parley/work/talk"
 )
 
 // Config is what a Worker needs. Of the limits, 0 means the default where one is named.
@@ -27,6 +28,8 @@ type Config struct {
 	Model llm.Model
 	Clock seam.Clock
 	Log   *slog.Logger
+
+	Prices talk.Prices // nil: no price is known, so that no room with a limit of money gets an answer
 
 	ContextTokens int           // most tokens of a prompt, as estimated here; 16,000. The newest messages that fit are told
 	MaxTokens     int           // most tokens of an answer; 0 leaves it to the provider
@@ -39,7 +42,8 @@ type Config struct {
 // A Worker answers. It may be used from any goroutine at any time and keeps no state between jobs.
 type Worker struct {
 	cfg   Config
-	tools []llm.Tool // opt_out, mention
+	asker talk.Asker
+	tools tools
 }
 
 var _ work.Worker = (*Worker)(nil)
@@ -60,7 +64,8 @@ func New(cfg Config) (*Worker, error) {
 	setDefault(&cfg.Silence, time.Minute)
 	setDefault(&cfg.MaxBytes, 64<<10)
 	setDefault(&cfg.Window, 150)
-	return &Worker{cfg: cfg, tools: []llm.Tool{optOutOffer(), mentionOffer()}}, nil
+	asker := talk.Asker{Model: cfg.Model, Clock: cfg.Clock, Silence: cfg.Silence, Prices: cfg.Prices}
+	return &Worker{cfg: cfg, asker: asker, tools: newTools()}, nil
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -85,12 +90,19 @@ func (w *Worker) Do(ctx context.Context, job room.Job, desk work.Desk) error {
 	if !ok {
 		return nil
 	}
-	outcome := w.outcome(ctx, t, desk)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	outcome, took := w.outcome(ctx, t, desk)
+	if ctx.Err() == nil {
+		err = w.put(ctx, t, desk, outcome)
 	}
-	if _, err := desk.Do(ctx, outcome); err != nil && room.CodeOf(err) != room.CodeGone {
-		return ended(ctx, fmt.Errorf("end %s: %w", j.ID(), err))
+	switch {
+	case ctx.Err() != nil:
+		w.account(ctx, t, desk, took)
+		return context.Cause(ctx)
+	case room.CodeOf(err) == room.CodeGone:
+		w.account(ctx, t, desk, took)
+		return nil
+	case err != nil:
+		return fmt.Errorf("end %s: %w", j.ID(), err)
 	}
 	return nil
 }
@@ -112,6 +124,9 @@ type task struct {
 	self  room.Model
 	peers []room.Model // the other models of the room
 	gone  bool         // the model has no seat any more
+
+	allowance room.Allowance
+	turn      *room.Turn // set if it is one of the autopilot in view
 }
 
 // taskOf finds the job in the view. It is not there when the reply has ended.
@@ -119,7 +134,10 @@ func taskOf(v room.View, j room.ReplyJob) (*task, bool) {
 	t := &task{view: v, depth: j.Depth, gone: true}
 	for _, r := range v.Replies {
 		if r.Ref.ID == j.Reply {
-			t.ReplyRef, t.asked = r.Ref, r.Asked
+			t.ReplyRef, t.asked, t.allowance = r.Ref, r.Asked, r.Allowance
+			if r.Turn != nil && v.Autopilot != nil && v.Autopilot.ID == r.Turn.Autopilot {
+				t.turn = r.Turn
+			}
 		}
 	}
 	for _, m := range v.Info.Models {

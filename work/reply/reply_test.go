@@ -46,12 +46,12 @@ func TestOutcomes(t *testing.T) {
 		{
 			"words",
 			[]step{text("Some "), text("peas."), usage},
-			room.CompleteReply{Reply: 8, Text: "Some peas.", Served: "claude-9-0304", Usage: room.Usage{Input: 10, Output: 3}},
+			room.CompleteReply{Reply: 8, Text: "Some peas.", Served: "claude-9-0304", Usage: room.Usage{Input: 10, Output: 3, Cost: 50}},
 		},
 		{"own name", []step{text("\n[Cla"), text("UDE]"), text(": Peas.")}, room.CompleteReply{Reply: 8, Text: "Peas."}},
 		{"cut rune", []step{text("\xe8\xb1"), text("\x86 "), text("\xe8")}, room.CompleteReply{Reply: 8, Text: "豆 "}},
 		{"reasoning is not said", []step{{Delta: llm.Delta{Reasoning: "hm"}}, text("Peas.")}, room.CompleteReply{Reply: 8, Text: "Peas."}},
-		{"nothing", []step{usage}, room.FailReply{Reply: 8, Reason: "Claude answered nothing: ask again, or in other words"}},
+		{"nothing", []step{usage}, room.FailReply{Reply: 8, Served: "claude-9-0304", Usage: room.Usage{Input: 10, Output: 3, Cost: 50}, Reason: "Claude answered nothing: ask again, or in other words"}},
 		{"nothing but the name", []step{text("Claude:")}, room.FailReply{Reply: 8, Reason: "Claude answered nothing: ask again, or in other words"}},
 		{
 			"too long",
@@ -111,7 +111,7 @@ func TestOutcomes(t *testing.T) {
 			if err := w.Do(t.Context(), claudesJob, d); err != nil {
 				t.Fatal(err)
 			}
-			if len(d.commands) != 1 || !reflect.DeepEqual(d.commands[0], c.want) {
+			if len(d.commands) != 1 || !reflect.DeepEqual(estimated(d.commands[0]), c.want) {
 				t.Errorf("did %#v\nwant %#v", d.commands, c.want)
 			}
 			if done, ok := c.want.(room.CompleteReply); ok && d.heard(t) != done.Text {
@@ -209,7 +209,7 @@ func TestSilence(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := room.FailReply{Reply: 8, Text: "Some ", Reason: "Claude was silent for 60s: ask again"}
-		if !reflect.DeepEqual(d.commands, []room.Command{want}) || !m.closed {
+		if !reflect.DeepEqual(estimated(d.commands[0]), room.Command(want)) || len(d.commands) != 1 || !m.closed {
 			t.Errorf("did %#v", d.commands)
 		}
 		if took := time.Since(began); took != 178*time.Second {
@@ -218,7 +218,8 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-func TestUnwantedJobWritesNothing(t *testing.T) {
+// What was spent is accounted for, by a ctx of its own.
+func TestUnwantedJobWritesItsUsageOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		m := &model{steps: []step{text("Some "), {wait: time.Hour}}}
@@ -227,8 +228,11 @@ func TestUnwantedJobWritesNothing(t *testing.T) {
 		go func() { done <- newWorker(t, m, nil).Do(ctx, claudesJob, d) }()
 		synctest.Wait()
 		cancel(errStopped)
-		if err := <-done; !errors.Is(err, errStopped) || len(d.commands) != 0 || !m.closed {
-			t.Errorf("%v, did %#v", err, d.commands)
+		if err := <-done; !errors.Is(err, errStopped) || !m.closed {
+			t.Error(err)
+		}
+		if record, ok := d.commands[0].(room.RecordUsage); !ok || len(d.commands) != 1 || record.Reply != 8 || record.Usage.Output != 2 || record.Usage.Cost == 0 {
+			t.Errorf("did %#v", d.commands)
 		}
 	})
 }
@@ -254,7 +258,7 @@ func TestTrouble(t *testing.T) {
 		did  int
 	}{
 		{"the reply has ended", &desk{view: gone}, nil, 0},
-		{"the reply ended meanwhile", &desk{view: council(), doErr: &room.Error{Code: room.CodeGone}}, nil, 1},
+		{"the reply ended meanwhile", &desk{view: council(), doErr: &room.Error{Code: room.CodeGone}}, nil, 2},
 		{"the model has no seat", &desk{view: unseated}, nil, 1},
 		{"no view", &desk{viewErr: broken}, broken, 0},
 		{"no end", &desk{view: council(), doErr: broken}, broken, 1},

@@ -7,6 +7,7 @@ import (
 
 	"parley/room"
 	"parley/work"
+	"parley/work/talk"
 )
 
 // A speech turns what a provider streams into the words of a reply: whole characters, without the model's own name at
@@ -40,7 +41,7 @@ func (s *speech) say(text string) (more bool) {
 	}
 	if left := s.most - s.said.Len(); len(text) > left {
 		s.full = true
-		text = text[:boundary(text, left)] + fmt.Sprintf("\n\n[cut off: answers may have %d bytes]", s.most)
+		text = text[:talk.Boundary(text, left)] + fmt.Sprintf("\n\n[cut off: answers may have %d bytes]", s.most)
 	}
 	s.desk.Signal(room.Said{Reply: s.ref, Position: s.said.Len(), Text: text})
 	s.said.WriteString(text)
@@ -56,14 +57,6 @@ func (s *speech) paragraph(text string) {
 }
 
 func (s *speech) text() string { return s.said.String() }
-
-// boundary is the last place in text, at most n, at which it may be cut.
-func boundary(text string, n int) int {
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return n
-}
 
 // runes puts characters together that a provider cut.
 type runes struct {

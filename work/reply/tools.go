@@ -8,11 +8,15 @@ import (
 
 	"parley/llm"
 	"parley/room"
+	"parley/work/talk"
 )
 
 const (
 	mentionTool = "mention"
 	optOutTool  = "opt_out"
+	pollTool    = "create_poll"
+	finishTool  = "finish"
+	askTool     = "ask_people"
 )
 
 type mentionArgs struct {
@@ -42,19 +46,53 @@ func mentionOffer() llm.Tool {
 	}
 }
 
-// offered lists what the model may ask for this time.
-func (w *Worker) offered(t *task) []llm.Tool {
-	if w.mayAsk(t) {
-		return w.tools
+func pollOffer() llm.Tool {
+	return llm.Tool{
+		Name:        pollTool,
+		Description: "Open a poll once your message is finished: everybody in the room, people and models, is asked to vote. Use it when somebody wants a vote, or when only one can settle the matter.",
+		Schema:      llm.SchemaOf[pollArgs](),
 	}
-	return w.tools[:1:1]
 }
 
-// A wish is what a model asked of its tools, as far as it can be granted.
-type wish struct {
-	mentions []mention
-	optOut   bool
-	reason   string
+func finishOffer() llm.Tool {
+	return llm.Tool{
+		Name:        finishTool,
+		Description: "End the work on the goal, because it is reached. Nobody speaks after you.",
+		Schema:      llm.SchemaOf[finishArgs](),
+	}
+}
+
+func askOffer() llm.Tool {
+	return llm.Tool{
+		Name:        askTool,
+		Description: "End the work on the goal with a question that only the people can decide. It is put to them as a poll.",
+		Schema:      llm.SchemaOf[askArgs](),
+	}
+}
+
+// offered lists what the model may ask for this time.
+func (w *Worker) offered(t *task) []llm.Tool {
+	offers := []llm.Tool{w.tools.optOut}
+	if t.turn != nil {
+		if t.mayEnd() {
+			offers = append(offers, w.tools.finish, w.tools.ask)
+		}
+		return offers
+	}
+	if w.mayAsk(t) {
+		offers = append(offers, w.tools.mention)
+	}
+	if t.view.Policy.ModelPolls {
+		offers = append(offers, w.tools.poll)
+	}
+	return offers
+}
+
+// tools are described once.
+type tools struct{ optOut, mention, poll, finish, ask llm.Tool }
+
+func newTools() tools {
+	return tools{optOut: optOutOffer(), mention: mentionOffer(), poll: pollOffer(), finish: finishOffer(), ask: askOffer()}
 }
 
 // A mention asks a model something.
@@ -69,7 +107,7 @@ func (w *Worker) wishes(t *task, calls []llm.ToolCall) wish {
 	for _, c := range calls {
 		if ignored := w.grant(t, c, &all); ignored != "" {
 			w.cfg.Log.Warn("tool call ignored", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),
-				slog.String("by", string(t.Model)), slog.String("tool", clip(c.Name, 64)), slog.String("cause", ignored))
+				slog.String("by", string(t.Model)), slog.String("tool", talk.Clip(c.Name, 64)), slog.String("cause", ignored))
 		}
 	}
 	return all
@@ -77,33 +115,62 @@ func (w *Worker) wishes(t *task, calls []llm.ToolCall) wish {
 
 // grant adds a call to the wish, or returns why not.
 func (w *Worker) grant(t *task, c llm.ToolCall, all *wish) (ignored string) {
+	if !slices.ContainsFunc(w.offered(t), func(o llm.Tool) bool { return o.Name == c.Name }) {
+		return "it was not offered"
+	}
+	const broken = "its arguments are not the JSON it asks for"
+	args := []byte(c.Arguments)
 	switch c.Name {
 	case optOutTool:
-		var args optOutArgs
-		_ = json.Unmarshal([]byte(c.Arguments), &args) // the call says enough without its reason
-		all.optOut, all.reason = true, strings.TrimSpace(args.Reason)
-		return ""
+		var a optOutArgs
+		_ = json.Unmarshal(args, &a) // the call says enough without its reason
+		all.optOut, all.reason = true, strings.TrimSpace(a.Reason)
 	case mentionTool:
-		var args mentionArgs
-		if json.Unmarshal([]byte(c.Arguments), &args) != nil {
-			return "its arguments are not the JSON it asks for"
+		var a mentionArgs
+		if json.Unmarshal(args, &a) != nil {
+			return broken
 		}
-		if !w.mayAsk(t) {
-			return "it may not ask another model"
-		}
-		peer, ok := named(args.Model, t.peers)
+		peer, ok := named(a.Model, t.peers)
 		if !ok {
 			return "no other model has this name"
 		}
-		all.mentions = append(all.mentions, mention{peer, strings.TrimSpace(args.Message)})
-		return ""
+		all.mentions = append(all.mentions, mention{peer, strings.TrimSpace(a.Message)})
+	default:
+		if all.finish != nil || all.ask != nil || all.poll != nil {
+			return "one such wish is enough"
+		}
+		var err error
+		switch c.Name {
+		case finishTool:
+			all.finish, ignored, err = read[finishArgs](args)
+		case askTool:
+			all.ask, ignored, err = read[askArgs](args)
+		case pollTool:
+			all.poll, ignored, err = read[pollArgs](args)
+		}
+		if err != nil {
+			return broken
+		}
 	}
-	return "there is no such tool"
+	return ignored
+}
+
+// A wisher is the arguments of a tool that ask for a T; nil if they do not, with the reason.
+type wisher[T any] interface{ wish() (*T, string) }
+
+// read reads the arguments of a call.
+func read[A wisher[T], T any](data []byte) (*T, string, error) {
+	var args A
+	if err := json.Unmarshal(data, &args); err != nil {
+		return nil, "", err
+	}
+	wanted, ignored := args.wish()
+	return wanted, ignored, nil
 }
 
 // named finds the model that a model means.
 func named(name string, among []room.Model) (room.Model, bool) {
-	name = strings.TrimSpace(strings.TrimSuffix(strings.Trim(name, "@[]: \n\t"), modelMark))
+	name = strings.TrimSpace(strings.TrimSuffix(strings.Trim(name, "@[]: \n\t"), talk.ModelMark))
 	ids := room.Mentions("@"+name, among, false)
 	for _, m := range among {
 		if slices.Contains(ids, m.ID) {

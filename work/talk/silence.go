@@ -1,17 +1,11 @@
-package reply
+package talk
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"parley/seam"
-)
-
-var (
-	errSilent  = errors.New("the model was silent for too long")
-	errNothing = errors.New("the model answered nothing")
 )
 
 // A watch ends a call whose model says nothing for too long. Its one timer is set anew when it fires, not with each
@@ -57,7 +51,7 @@ func (w *watch) look() {
 		return
 	}
 	w.over = true
-	w.cancel(errSilent)
+	w.cancel(ErrSilent)
 }
 
 // stop ends the watch and reports whether it ended the call.

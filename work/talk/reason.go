@@ -1,24 +1,29 @@
-package reply
+package talk
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"parley/llm"
 )
 
-const maxReason = 500 // bytes
+// MaxReason is how many bytes a reason has at most.
+const MaxReason = 500
 
-// reasonOf tells the people in the room why a model did not answer and what to do. The provider's own words are
+// Why tells the people in the room why a model did not answer and what to do. The provider's own words are
 // repeated only where they help a person; addresses and keys stay in the log.
-func reasonOf(name string, err error) string {
+func (a Asker) Why(name string, err error) string {
+	if errors.Is(err, ErrSilent) {
+		return fmt.Sprintf("%s was silent for %gs: ask again", name, a.Silence.Seconds())
+	}
 	var e *llm.Error
 	if !errors.As(err, &e) {
 		return name + " could not be asked: try again later, and see the server's log if it stays so"
 	}
-	provider := firstNonEmpty(e.Provider, "its provider")
+	provider := First(e.Provider, "its provider")
 	switch e.Kind {
 	case llm.Denied:
 		return fmt.Sprintf("%s cannot answer: %s did not accept the server's key for it. "+
@@ -45,7 +50,7 @@ func because(e *llm.Error) string {
 	if e.Err == nil {
 		return status(e)
 	}
-	return ": " + strings.TrimRight(clip(strings.Join(strings.Fields(e.Err.Error()), " "), 300), ".")
+	return ": " + strings.TrimRight(Clip(strings.Join(strings.Fields(e.Err.Error()), " "), 300), ".")
 }
 
 func status(e *llm.Error) string {
@@ -55,19 +60,28 @@ func status(e *llm.Error) string {
 	return fmt.Sprintf(" (status %d)", e.Status)
 }
 
-// clip shortens text to at most n bytes.
-func clip(text string, n int) string {
+// Clip shortens text to at most n bytes.
+func Clip(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
-	return text[:boundary(text, n-len("..."))] + "..."
+	return text[:Boundary(text, n-len("..."))] + "..."
 }
 
-func firstNonEmpty(texts ...string) string {
+// First returns the first text that is not empty.
+func First(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
 			return t
 		}
 	}
 	return ""
+}
+
+// Boundary is the last place in text, at most n, at which it may be cut.
+func Boundary(text string, n int) int {
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return n
 }

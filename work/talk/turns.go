@@ -1,4 +1,4 @@
-package reply
+package talk
 
 import (
 	"strings"
@@ -7,16 +7,16 @@ import (
 	"parley/room"
 )
 
-// turns puts a conversation together as every provider takes it: others begin, and nobody has two turns in a row.
-type turns struct {
+// A builder puts a conversation together as every provider takes it: others begin, and nobody has two turns in a row.
+type builder struct {
 	list []llm.Message
 	now  llm.Role
 	text strings.Builder // of the turn under way
 }
 
-func (b *turns) others(text string) { b.add(llm.User, text) }
+func (b *builder) others(text string) { b.add(llm.User, text) }
 
-func (b *turns) own(text string) {
+func (b *builder) own(text string) {
 	if b.now == 0 {
 		b.others("[The conversation begins here.]")
 	}
@@ -25,7 +25,7 @@ func (b *turns) own(text string) {
 
 // cut notes that the message just added was not finished. The note is never part of the model's own turn, where it
 // would teach the model to write such notes.
-func (b *turns) cut(end room.End, who string) {
+func (b *builder) cut(end room.End, who string) {
 	switch end {
 	case room.Interrupted:
 		b.others("[Here " + who + " interrupted.]")
@@ -35,7 +35,7 @@ func (b *turns) cut(end room.End, who string) {
 	}
 }
 
-func (b *turns) add(role llm.Role, text string) {
+func (b *builder) add(role llm.Role, text string) {
 	if role != b.now {
 		b.flush()
 		b.now = role
@@ -46,14 +46,14 @@ func (b *turns) add(role llm.Role, text string) {
 	b.text.WriteString(text)
 }
 
-func (b *turns) flush() {
+func (b *builder) flush() {
 	if b.now != 0 {
 		b.list = append(b.list, llm.Message{Role: b.now, Text: b.text.String()})
 		b.text.Reset()
 	}
 }
 
-func (b *turns) done() []llm.Message {
+func (b *builder) done() []llm.Message {
 	b.flush()
 	return b.list
 }

@@ -1,0 +1,96 @@
+package talk
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Quote writes what a member said behind its mark: each line but the first begins with > . A first line that could be
+// taken for a mark or a note moves to a line of its own, with > before it. The name is one of Names.
+func Quote(name, text string) string {
+	text = strings.TrimRight(Plain(text), " \n")
+	if begins, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(text, blank)); unicode.Is(unicode.Ps, begins) {
+		return "[" + name + "]:\n" + Block(text)
+	}
+	first, rest, more := strings.Cut(text, "\n")
+	if more {
+		first += "\n" + Block(rest)
+	}
+	return "[" + name + "]: " + first
+}
+
+// Block writes a text as quoted lines, each of which begins with > .
+func Block(text string) string {
+	return "> " + strings.ReplaceAll(strings.TrimRight(Plain(text), " \n"), "\n", "\n> ")
+}
+
+// Plain is a text as a model may read it: whatever breaks a line is a newline, what nobody sees is gone, and what a
+// tokenizer could take for the frame of a turn has a space in it.
+func Plain(text string) string {
+	if ascii(text) {
+		return frames.ReplaceAllStringFunc(text, openFrame)
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	joined := false
+	for _, r := range strings.ReplaceAll(text, "\r\n", "\n") {
+		joiner := r == '\u200c' || r == '\u200d'
+		switch {
+		case hidden(r), joiner && joined:
+		case breaks(r):
+			b.WriteByte('\n')
+		default:
+			b.WriteRune(r)
+		}
+		joined = joiner
+	}
+	return frames.ReplaceAllStringFunc(b.String(), openFrame)
+}
+
+// ascii reports whether nothing in text has to be looked at rune by rune.
+func ascii(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c >= utf8.RuneSelf || c < ' ' && c != '\n' && c != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+// frames are the signs with which the chat templates of open models begin and end turns and tool calls. Some servers
+// read them in a message, too.
+var frames = regexp.MustCompile(`(?i)<[|｜][^<>|｜\n]{1,64}[|｜]>|</?s>|<</?SYS>>|</?(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|` +
+	`\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]`)
+
+// openFrame puts a space behind the first sign of a frame.
+func openFrame(frame string) string { return frame[:1] + " " + frame[1:] }
+
+func breaks(r rune) bool {
+	switch r {
+	case '\n', '\r', '\v', '\f', '\u0085', '\u2028', '\u2029':
+		return true
+	}
+	return false
+}
+
+func blank(r rune) bool {
+	return r == ' ' || unicode.IsSpace(r) || r >= 0x80 && unicode.Is(unicode.Cf, r)
+}
+
+// hidden reports whether a rune is not seen, or changes the order in which others are: a text could say one thing to
+// people and another to a model.
+func hidden(r rune) bool {
+	switch {
+	case r < ' ' || r == 0x7f:
+		return r != '\t' && !breaks(r)
+	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // direction
+		return true
+	case r == 0x200b, r >= 0x2060 && r <= 0x2064, r == 0xfeff, r == 0x00ad, r == 0x180e: // width 0
+		return true
+	case r >= 0xfe00 && r <= 0xfe0f, r >= 0xe0000 && r <= 0xe0fff: // variants, tags
+		return true
+	}
+	return false
+}
