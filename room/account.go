@@ -195,19 +195,20 @@ func (d debt) record(served string, u Usage) Event {
 	}
 }
 
-// forgive ends the wait for those who did not say what a call took in time. What they took is not in the sums, which the
-// entry says.
-func (s *State) forgive(m Meta) []Event {
+// presume ends the wait for those who did not say what a call took in time: it may have taken all that it was allowed,
+// so that is what the room has spent, and the entry says that it is not known.
+func (s *State) presume(m Meta) []Event {
 	var events []Event
 	for _, d := range s.accounts.debts {
 		if !d.until.IsZero() && !m.At.Before(d.until) {
-			events = append(events, d.record("", Usage{Unpriced: true}))
+			most := Usage{Input: d.allowance.Tokens, Cost: d.allowance.Cost, Unpriced: true}
+			events = append(events, d.record("", most))
 		}
 	}
 	return events
 }
 
-// debtsDue is when the first debt is to be forgiven.
+// debtsDue is when the first debt is to be presumed.
 func (s *State) debtsDue() (due time.Time) {
 	for _, d := range s.accounts.debts {
 		due = sooner(due, d.until)

@@ -412,7 +412,7 @@ func TestDebtsAreBounded(t *testing.T) {
 	if _, err := w.do(Meta{By: claude}, RecordUsage{Reply: 10}); CodeOf(err) != CodeGone || len(w.state.accounts.debts) != maxDebts {
 		t.Errorf("the oldest: %v, %d debts", err, len(w.state.accounts.debts))
 	}
-	if due := w.state.Due(); !due.IsZero() {
+	if due := w.state.debtsDue(); !due.IsZero() {
 		t.Errorf("without allowances there is nothing to wait for, but due is %v", due)
 	}
 }
@@ -434,17 +434,19 @@ func TestPolicyFromTheStart(t *testing.T) {
 func TestSummaryWakes(t *testing.T) {
 	w := peopled(t)
 	w.must(ModelIdentity("claude"), DeclineReply{Reply: 10})
+	w.must(PersonIdentity("ada"), ClosePoll{11})
+	w.must(PersonIdentity("ada"), ClosePoll{14})
 	for range 5 {
 		w.must(PersonIdentity("bob"), PostMessage{Text: "hm"})
 	}
 	asked := w.at
-	w.must(System, RequestSummary{Upto: 12})
+	wanted := w.must(System, RequestSummary{Upto: w.state.Head() - 4})[0]
 	w.at = w.at.Add(time.Second)
 	w.must(PersonIdentity("bob"), PostMessage{Text: "@claude and you?"})
 	if card := w.state.Card(); !card.Wake.Equal(asked) {
 		t.Errorf("wakes at %v, was asked at %v", card.Wake, asked)
 	}
-	w.must(System, FailSummary{Summary: 17})
+	w.must(System, FailSummary{Summary: wanted.Offset})
 	if card := w.state.Card(); !card.Wake.Equal(w.at) {
 		t.Errorf("wakes at %v, was asked at %v", card.Wake, w.at)
 	}

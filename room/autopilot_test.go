@@ -196,13 +196,12 @@ func randomAutopilot(t *rapid.T) {
 		c.Turns = rapid.IntRange(0, 12).Draw(t, "turns")
 	}
 	w.must(ada, c)
-	owed := make(map[Offset]Allowance) // of interrupted turns, until they tell
 	for range rapid.IntRange(1, 60).Draw(t, "steps") {
 		w.at = w.at.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "seconds")) * time.Second)
 		before := w.state.View(ada, 0)
-		entries := anyStep(t, w, ada, owed)
+		entries := anyStep(t, w, ada)
 		checkNext(t, before, entries)
-		checkLimits(t, w, owed)
+		checkLimits(t, w)
 	}
 	w.must(ada, Join{Name: "Ada again"})
 	if a := w.state.View(ada, 0).Autopilot; a.Ended == nil && a.Paused {
@@ -221,7 +220,7 @@ func randomAutopilot(t *rapid.T) {
 }
 
 // anyStep is something that happens while an autopilot works.
-func anyStep(t *rapid.T, w *world, ada Identity, owed map[Offset]Allowance) []Entry {
+func anyStep(t *rapid.T, w *world, ada Identity) []Entry {
 	v := w.state.View(ada, 0)
 	text := rapid.SampledFrom([]string{"yes", "no", "Yes ", "@kimi?", "it depends", "on what?", "@gpt @claude"}).Draw(t, "text")
 	var reply Reply
@@ -243,9 +242,6 @@ func anyStep(t *rapid.T, w *world, ada Identity, owed map[Offset]Allowance) []En
 		m.By, c = by, DeclineReply{Reply: reply.Ref.ID, Usage: took}
 	case 2:
 		m.By, c = ada, InterruptReply{Reply: reply.Ref.ID}
-		if reply.Turn != nil {
-			owed[reply.Ref.ID] = reply.Allowance
-		}
 	case 3:
 		m.By, c = ada, PauseAutopilot{}
 	case 4, 5:
@@ -288,8 +284,9 @@ func checkNext(t *rapid.T, before View, entries []Entry) {
 }
 
 // checkLimits reads from the log what was begun, spent and held.
-func checkLimits(t *rapid.T, w *world, owed map[Offset]Allowance) {
+func checkLimits(t *rapid.T, w *world) {
 	var spent Usage
+	owed := make(map[Offset]Cost) // by turns that their models did not end, until somebody tells
 	var id Offset
 	turns := make(map[Offset]Cost) // under way, and what each may cost
 	runs, begun := 0, 0
@@ -316,8 +313,10 @@ func checkLimits(t *rapid.T, w *world, owed map[Offset]Allowance) {
 				delete(turns, v.Reply.ID)
 			}
 		case ReplyFailed:
-			if _, ok := turns[v.Reply.ID]; ok {
-				spent.Cost += v.Cost
+			if held, ok := turns[v.Reply.ID]; ok {
+				if spent.Cost += v.Cost; e.By == System {
+					owed[v.Reply.ID] = held
+				}
 				delete(turns, v.Reply.ID)
 			}
 		case ReplyDeclined:
@@ -326,15 +325,21 @@ func checkLimits(t *rapid.T, w *world, owed map[Offset]Allowance) {
 				delete(turns, v.Reply.ID)
 			}
 		case ReplyInterrupted:
+			owed[v.Reply.ID] = turns[v.Reply.ID]
 			delete(turns, v.Reply.ID)
+		case UsageRecorded:
+			if v.Autopilot == id {
+				spent.Cost += v.Usage.Cost
+				delete(owed, v.Of)
+			}
 		}
 	}
 	sum := spent.Cost
-	for _, held := range turns {
+	for _, held := range owed {
 		sum += held
 	}
-	for _, held := range owed {
-		sum += held.Cost
+	for _, held := range turns {
+		sum += held
 	}
 	if a := w.state.View(System, 0).Autopilot; runs > 1 || begun > started.Turns || a.Spent.Cost != spent.Cost || a.Turn != begun {
 		t.Fatalf("%d run, %d of %d turns begun, %d spent: %+v", runs, begun, started.Turns, spent.Cost, a)

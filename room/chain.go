@@ -7,12 +7,12 @@ import (
 )
 
 // ask requests a reply of each model, within the budget: like says what the requests have in common. Without a budget a
-// fact says so instead.
-func (s *State) ask(m Meta, models []ModelID, like ReplyRequested) []Event {
+// fact says so instead. Before are the events that the same command has led to already.
+func (s *State) ask(m Meta, models []ModelID, like ReplyRequested, before ...Event) []Event {
 	if len(models) == 0 {
 		return nil
 	}
-	allowance, err := s.allow(m, len(models), Allowance{})
+	allowance, err := s.allow(m, len(models), Allowance{}, before...)
 	if err != nil {
 		return s.withhold(like.Reply.Trigger, models, NoBudget, err.Error())
 	}
@@ -31,15 +31,16 @@ func (s *State) request(m Meta, models []ModelID, like ReplyRequested) []Event {
 	return events
 }
 
-// chain asks the models that a model's reply names, and tells which of them it does not ask, and why.
-func (s *State) chain(m Meta, r *running, text string, named []ModelID) []Event {
+// chain asks the models that a reply names, and tells which of them it does not ask, and why.
+func (s *State) chain(m Meta, r *running, done ReplyCompleted) []Event {
+	named := done.Mentions
 	trigger, path := r.ref.ID, append(slices.Clip(r.path), r.ref.Model)
 	switch {
 	case len(named) == 0:
 		return nil
 	case r.depth >= s.rules.MaxDepth:
 		return s.withhold(trigger, named, TooDeep, s.tooDeep())
-	case s.saidBefore(r.ref.Model, text):
+	case s.saidBefore(r.ref.Model, done.Text):
 		return s.withhold(trigger, named, Repeated, r.ref.Name+" said the same as before")
 	}
 	circling, asked := divide(named, func(id ModelID) bool { return circles(path, id) })
@@ -47,7 +48,7 @@ func (s *State) chain(m Meta, r *running, text string, named []ModelID) []Event 
 	asked, crowded := asked[:most], asked[most:]
 
 	like := ReplyRequested{Reply: ReplyRef{Trigger: trigger}, Depth: r.depth + 1, Path: path, For: r.asker}
-	events := s.ask(m, asked, like)
+	events := s.ask(m, asked, like, done)
 	events = append(events, s.withhold(trigger, circling, Repeated, r.ref.Name+" and they have asked one another twice in a row")...)
 	return append(events, s.withhold(trigger, crowded, TooMany, fmt.Sprintf("at most %d replies may be under way", s.rules.MaxReplies))...)
 }

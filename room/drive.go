@@ -91,29 +91,34 @@ func (s *State) begin(m Meta, a *autopilot, events []Event, next step) []Event {
 	if s.rules.MaxReplies-s.runningAfter(events) < min(n, s.rules.MaxReplies) {
 		return events
 	}
-	allowance, err := s.afford(m, a, n)
+	allowance, err := s.afford(m, a, n, events)
 	if err != nil {
 		return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Summary: a.lastText(), Reason: err.Error()})
 	}
 	starter, _ := a.By.Person()
+	then := s.plan(a).after(next).models
 	for i, id := range next.models {
-		turn := Turn{Autopilot: a.ID, N: a.Turn + 1 + i, Part: next.part, Last: next.last}
+		turn := Turn{
+			Autopilot: a.ID, N: a.Turn + 1 + i, Part: next.part, Last: next.last,
+			Of: a.Started.Turns, Spent: a.Spent, Next: then,
+		}
 		like := ReplyRequested{Reply: ReplyRef{Trigger: a.ID}, For: starter, Allowance: allowance, Turn: &turn}
 		events = append(events, s.request(m, []ModelID{id}, like)...)
 	}
 	return events
 }
 
-// afford is the allowance for each of n calls that begin now, within the autopilot's limit and the room's budget.
-func (s *State) afford(m Meta, a *autopilot, n int) (Allowance, error) {
+// afford is the allowance for each of n calls that begin now, within the autopilot's limit and the room's budget. Before are
+// the events that the same command has led to already.
+func (s *State) afford(m Meta, a *autopilot, n int, before []Event) (Allowance, error) {
 	if a.Started.Limit == 0 {
-		return s.allow(m, n, Allowance{})
+		return s.allow(m, n, Allowance{}, before...)
 	}
 	left := a.left()
 	if left < Cost(n) { // less than the smallest amount for each would read as no limit
 		return Allowance{}, refuse(CodeConflict, "what is left of the limit does not pay for another turn")
 	}
-	return s.allow(m, n, Allowance{Cost: left})
+	return s.allow(m, n, Allowance{Cost: left}, before...)
 }
 
 // runningAfter is how many replies run once events are in the log.
@@ -136,21 +141,21 @@ func (s *State) vote(m Meta, a *autopilot, events []Event, voters int) []Event {
 	if len(list) < minOptions {
 		return s.end(m, events, unopposed(list))
 	}
-	if _, err := s.afford(m, a, voters); err != nil {
+	if _, err := s.afford(m, a, voters, events); err != nil {
 		return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Reason: err.Error()})
 	}
-	c := OpenPoll{Question: "Which proposal is best?"}
+	c := OpenPoll{Question: "Which proposal is best?", Among: s.present(a)}
 	for _, p := range list {
 		c.Options = append(c.Options, Option{Text: p.by[0], Description: brief(p.text)})
 	}
-	polled, err := s.pollEvents(m, autopilotName, c, a.ID, s.head+1+Offset(len(events)))
+	polled, err := s.pollEvents(m, autopilotName, c, a.ID, events...)
 	if err != nil {
 		return s.end(m, events, AutopilotEnded{Outcome: Broken, Reason: "no vote: " + err.Error()})
 	}
-	if err := s.affordBallots(m, a, polled); err != nil {
+	if err := s.affordBallots(m, a, events, polled); err != nil {
 		return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Reason: err.Error()})
 	}
-	return append(events, polled...)
+	return s.drive(m, append(events, polled...)) // it may be over already
 }
 
 const (
@@ -170,7 +175,7 @@ func unopposed(list []proposal) AutopilotEnded {
 }
 
 // affordBallots brings the ballots of a vote within the autopilot's limit.
-func (s *State) affordBallots(m Meta, a *autopilot, polled []Event) error {
+func (s *State) affordBallots(m Meta, a *autopilot, before, polled []Event) error {
 	var ballots []int
 	for i, event := range polled {
 		if _, ok := event.(BallotRequested); ok {
@@ -180,7 +185,7 @@ func (s *State) affordBallots(m Meta, a *autopilot, polled []Event) error {
 	if a.Started.Limit == 0 || len(ballots) == 0 {
 		return nil
 	}
-	allowance, err := s.afford(m, a, len(ballots))
+	allowance, err := s.afford(m, a, len(ballots), before)
 	if err != nil {
 		return err
 	}
@@ -238,12 +243,13 @@ func (s *State) endTurn(m Meta, r *running, c CompleteReply, done []Event) ([]Ev
 		}
 		return s.end(m, done, AutopilotEnded{Outcome: Finished, Name: r.ref.Name, Summary: summary}), nil
 	case c.Ask != nil:
-		at := s.head + 1 + Offset(len(done))
-		polled, err := s.pollEvents(m, r.ref.Name, OpenPoll{Question: c.Ask.Question, Options: c.Ask.Options}, 0, at)
-		if err != nil {
-			return nil, err
+		how := AutopilotEnded{Outcome: Asked, Name: r.ref.Name, Reason: valid(c.Ask.Question)}
+		polled, err := s.pollEvents(m, r.ref.Name, OpenPoll{Question: c.Ask.Question, Options: c.Ask.Options}, 0, done...)
+		if err != nil { // the people are asked all the same
+			how.Reason = brief(fmt.Sprintf("%s (no poll: %s)", how.Reason, err))
+			return s.end(m, done, how), nil
 		}
-		how := AutopilotEnded{Outcome: Asked, Name: r.ref.Name, Reason: valid(c.Ask.Question), Poll: at}
+		how.Poll = s.head + 1 + Offset(len(done))
 		return s.end(m, append(done, polled...), how), nil
 	}
 	return done, nil
@@ -256,6 +262,9 @@ func (s *State) end(m Meta, events []Event, how AutopilotEnded) []Event {
 		if r, ok := s.replies[t.reply]; ok && t.fate == underWay {
 			events = append(events, s.stop(m, r, "the autopilot has ended"))
 		}
+	}
+	if p := s.polls.find(a.Poll); p != nil && a.closed == nil {
+		events = append(events, s.closeEvents(m, p, PollEnded, how.Name)...)
 	}
 	how.Autopilot, how.Goal, how.Turns, how.Spent = a.ID, a.Started.Goal, a.Turn, a.Spent
 	return append(events, how)

@@ -120,7 +120,7 @@ func (s *State) openPoll(m Meta, c OpenPoll) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.pollEvents(m, name, c, 0, s.head+1)
+	return s.pollEvents(m, name, c, 0)
 }
 
 // opener returns the name of who may open polls, or the refusal.
@@ -148,8 +148,10 @@ func (s *State) seated(by Identity) (string, error) {
 }
 
 // pollEvents opens a poll under the name of who opens it: the poll, at the offset at, and a ballot for each model that
-// votes. Where only models vote and none can be asked, it closes at once. With an autopilot, only models vote.
-func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot, at Offset) ([]Event, error) {
+// votes. Where only models vote and none can be asked, it closes at once. With an autopilot, only models vote. Before are
+// the events that the same command has led to already; the poll follows them.
+func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot Offset, before ...Event) ([]Event, error) {
+	at := s.head + 1 + Offset(len(before))
 	opened, err := s.checkPoll(m, c)
 	if err != nil {
 		return nil, err
@@ -158,7 +160,7 @@ func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot, at Offset
 	if opened.Anonymous {
 		opened.Seal = s.seal(at)
 	}
-	asked := s.requestBallots(m, opened, at)
+	asked := s.requestBallots(m, opened, at, before)
 	p := newPoll(&Entry{Offset: at, At: m.At, By: m.By, Event: opened}, opened)
 	return append([]Event{opened}, s.conclude(m, p, asked)...), nil
 }

@@ -107,7 +107,7 @@ func (j CountJob) By() Identity { return System }
 func (j CountJob) Retry() Command { return ResumeBallots(j) }
 
 // requestBallots asks the models of a poll to vote. If there is no money for it, it says so of each.
-func (s *State) requestBallots(m Meta, v PollOpened, at Offset) []Event {
+func (s *State) requestBallots(m Meta, v PollOpened, at Offset, before []Event) []Event {
 	models := s.pick(func(id ModelID) bool { return len(v.Among) == 0 || slices.Contains(v.Among, id) })
 	if len(models) == 0 {
 		return nil
@@ -116,7 +116,7 @@ func (s *State) requestBallots(m Meta, v PollOpened, at Offset) []Event {
 	if !v.Deadline.IsZero() && v.Deadline.Before(until) {
 		until = v.Deadline
 	}
-	allowance, err := s.allow(m, len(models), Allowance{})
+	allowance, err := s.allow(m, len(models), Allowance{}, before...)
 	events := make([]Event, len(models))
 	for i, id := range models {
 		ref := BallotRef{Poll: at, Model: id, Name: findModel(s.info.Models, id).Name}

@@ -228,11 +228,24 @@ func (s *State) complete(m Meta, c CompleteReply) ([]Event, error) {
 		return nil, invalid("a completed reply needs text in UTF-8")
 	}
 	named := s.named(r, text, c.Mentions)
-	done := []Event{ReplyCompleted{Reply: r.ref, Text: text, Mentions: named, Served: brief(c.Served), Usage: c.Usage}}
+	done := ReplyCompleted{Reply: r.ref, Text: text, Mentions: named, Served: brief(c.Served), Usage: c.Usage}
 	if r.turn != nil { // who speaks next is the autopilot's to say
-		return s.endTurn(m, r, c, done)
+		return s.endTurn(m, r, c, []Event{done})
 	}
-	return append(done, s.chain(m, r, text, named)...), nil
+	events := append([]Event{done}, s.chain(m, r, done)...)
+	return append(events, s.wishedPoll(m, r, c.Poll, events)...), nil
+}
+
+// wishedPoll opens the poll that a reply wishes for. What cannot be opened is left out: the reply is worth more.
+func (s *State) wishedPoll(m Meta, r *running, c *OpenPoll, before []Event) []Event {
+	if c == nil || !s.policy.ModelPolls {
+		return nil
+	}
+	events, err := s.pollEvents(m, r.ref.Name, *c, 0, before...)
+	if err != nil {
+		return nil
+	}
+	return events
 }
 
 // text is what a reply says: a turn that only ends its autopilot says what that comes to.
@@ -301,7 +314,7 @@ func (s *State) tick(m Meta) ([]Event, error) {
 		return nil, refuse(CodeForbidden, "only the server tells a room what time it is")
 	}
 	events := s.expire(m)
-	events = append(events, s.forgive(m)...)
+	events = append(events, s.presume(m)...)
 	events = append(events, s.expirePolls(m)...)
 	return append(events, s.expireSummary(m)...), nil
 }

@@ -37,13 +37,26 @@ func (p *plan) next() step {
 	return step{} // a mode that only a later version knows
 }
 
+// after says what follows once a step has been taken.
+func (p *plan) after(s step) step {
+	then := *p
+	then.turns = slices.Clip(p.turns)
+	for _, id := range s.models {
+		then.turns = append(then.turns, taken{model: id, part: s.part})
+	}
+	return then.next()
+}
+
 // left is how many turns may still begin.
 func (p *plan) left() int { return max(0, p.most-len(p.turns)) }
 
 // say has models speak at once, as many as there are turns left.
 func (p *plan) say(part Part, models ...ModelID) step {
 	n := min(len(models), p.left())
-	return step{models: models[:n], part: part, last: n > 0 && n == p.left()}
+	if n == 0 {
+		return step{}
+	}
+	return step{models: models[:n], part: part, last: n == p.left()}
 }
 
 // others are those who are present, without the lead.

@@ -73,9 +73,13 @@ func (a *autopilot) fold(e *Entry) {
 	case ReplyDeclined:
 		a.over(v.Reply.ID, declined, "", v.Usage)
 	case ReplyFailed:
-		a.over(v.Reply.ID, failed, "", v.Usage)
+		if e.By == ModelIdentity(v.Reply.Model) {
+			a.over(v.Reply.ID, failed, "", v.Usage)
+		} else {
+			a.cut(v.Reply.ID, failed, "")
+		}
 	case ReplyInterrupted:
-		a.cut(v)
+		a.cut(v.Reply.ID, stopped, v.Text)
 	case ModelRemoved:
 		a.gone = append(a.gone[:len(a.gone):len(a.gone)], v.ID)
 	case PollOpened:
@@ -130,14 +134,14 @@ func (a *autopilot) over(reply Offset, how fate, text string, took Usage) {
 	}
 }
 
-// cut ends a turn that was interrupted. What it took is told later, or never: until then it may be all that was allowed.
-func (a *autopilot) cut(v ReplyInterrupted) {
-	if t := a.turn(v.Reply.ID); t != nil && t.fate == underWay {
-		t.fate, t.text = stopped, v.Text
+// cut ends a turn that its model did not end. What it took is told later: until then it may be all that was allowed.
+func (a *autopilot) cut(reply Offset, how fate, text string) {
+	if t := a.turn(reply); t != nil && t.fate == underWay {
+		t.fate, t.text = how, text
 	}
 }
 
-// used takes in what an interrupted turn or a ballot took.
+// used takes in what a turn that was cut, or a ballot, took.
 func (a *autopilot) used(v UsageRecorded) {
 	if v.Autopilot != a.ID {
 		return
