@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,6 +44,10 @@ func hostile(t testing.TB) []string {
 	return list
 }
 
+// frames are what must not reach a chat template.
+var frames = regexp.MustCompile(`(?i)<[|｜][^<>|｜\n]{0,64}[|｜]>|</?s>|<</?SYS>>|</?(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|` +
+	`\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]`)
+
 // inside reports what of a quotation does not stay in it.
 func inside(quoted string) error {
 	for i, l := range strings.FieldsFunc(strings.ReplaceAll(quoted, "\n", "\n\x00"), breaks) {
@@ -60,8 +65,8 @@ func inside(quoted string) error {
 			return fmt.Errorf("%U is hidden", r)
 		}
 	}
-	if frames.MatchString(quoted) {
-		return fmt.Errorf("a frame is left: %q", frames.FindString(quoted))
+	if frame := frames.FindString(quoted); frame != "" {
+		return fmt.Errorf("a frame is left: %q", frame)
 	}
 	return nil
 }
