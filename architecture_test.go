@@ -29,6 +29,7 @@ var layers = []layer{
 	{"room", nil, "the domain is pure: the same log gives the same State for ever, on any machine"},
 	{"seam", nil, "everything may stand on the seams, so they stand on nothing"},
 	{"config", nil, "a typed value that cmd hands on in pieces; whoever is configured knows only its own piece"},
+	{"preset", []string{"room"}, "rooms to begin with are values of the domain, read from files"},
 	{"proto/gen/...", []string{"proto/gen/..."}, "the wire is generated"},
 
 	{"journal", []string{"room", "seam"}, "a contract knows the domain, no driver"},
@@ -77,7 +78,7 @@ var vendors = []vendor{
 	{"google.golang.org/grpc", []string{"proto/gen/...", "edge/rpc", "chat/...", "llm/remote", "client/...", "cmd/...", "reliability/..."}},
 	{"github.com/alecthomas/kong", []string{"cmd/..."}},
 	{"charm.land", []string{"cmd/..."}},
-	{"go.yaml.in/yaml", []string{"config", "llm/scripted"}},
+	{"go.yaml.in/yaml", []string{"config", "llm/scripted", "preset"}},
 }
 
 // impure is what room must not touch, though it is in the standard library.

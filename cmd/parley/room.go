@@ -16,15 +16,18 @@ import (
 
 // RoomCmd holds the commands about rooms.
 type RoomCmd struct {
-	Create RoomCreateCmd `cmd:"" help:"Make a room."`
-	List   RoomListCmd   `cmd:"" help:"List the public rooms, or those somebody is a member of."`
-	Show   RoomShowCmd   `cmd:"" help:"Show what a room is and who is online in it."`
+	Create  RoomCreateCmd  `cmd:"" help:"Make a room."`
+	Presets RoomPresetsCmd `cmd:"" help:"List the presets that rooms can be made from."`
+	List    RoomListCmd    `cmd:"" help:"List the public rooms, or those somebody is a member of."`
+	Show    RoomShowCmd    `cmd:"" help:"Show what a room is and who is online in it."`
 }
 
 // RoomCreateCmd makes a room.
 type RoomCreateCmd struct {
 	Server      `embed:""`
-	Name        string   `help:"The room's name." required:""`
+	Presets     `embed:""`
+	Preset      string   `help:"Make the room from this preset (parley room presets lists them); other flags change what it says, and --model adds to it." placeholder:"NAME"`
+	Name        string   `help:"The room's name; a preset has one."`
 	As          string   `help:"Your user id: you will be the room's admin." required:"" placeholder:"USER"`
 	Model       []string `help:"A model to seat: its id, and the provider's name for it if it is not the server's default. Repeatable." placeholder:"ID[=MODEL]" sep:"none"`
 	Description string   `help:"What the room is about; models read it too."`
@@ -38,9 +41,11 @@ func (c *RoomCreateCmd) Run() error {
 }
 
 func (c *RoomCreateCmd) create(ctx context.Context, cl *client.Client, out io.Writer) error {
-	id, err := cl.CreateRoom(ctx, client.NewRoom{
-		Name: c.Name, CreatedBy: c.As, Description: c.Description, Private: c.Private, Models: seats(c.Model),
-	})
+	wanted, p, err := c.wanted()
+	if err != nil {
+		return err
+	}
+	id, err := cl.CreateRoom(ctx, wanted)
 	if err != nil {
 		return err
 	}
@@ -48,6 +53,7 @@ func (c *RoomCreateCmd) create(ctx context.Context, cl *client.Client, out io.Wr
 		return writeJSON(out, map[string]string{"room": id})
 	}
 	fmt.Fprintf(out, "%s\n\nGo in with:\n\n    parley join %s --as %s%s\n", id, id, c.As, c.flag())
+	suggest(out, p)
 	return nil
 }
 

@@ -142,6 +142,8 @@ func (p *parser) rule(n *yaml.Node, path string, base pace) rule {
 		"name":      p.word(&r.name),
 		"match":     func(n *yaml.Node, path string) { r.patterns = p.patterns(n, path) },
 		"result_of": p.word(&r.resultOf),
+		"system":    func(n *yaml.Node, path string) { r.system = p.regexp(n, path) },
+		"spread":    p.flag(&r.spread),
 		"pace":      p.pace(&own),
 		"replies":   func(n *yaml.Node, _ string) { replies = n },
 	})

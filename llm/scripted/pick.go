@@ -31,7 +31,7 @@ func (s *Script) pick(req llm.Request) (played, error) {
 			continue
 		}
 		if fitting := r.fitting(req, t, values); len(fitting) > 0 {
-			return finish(choose(fitting, t), req), nil
+			return finish(choose(fitting, t, r.first(t, values)), req), nil
 		}
 	}
 	if req.Format != nil {
@@ -42,6 +42,9 @@ func (s *Script) pick(req llm.Request) (played, error) {
 
 // match reports whether the rule is for this talk, and what its texts may say.
 func (r rule) match(t talk) (map[string]string, bool) {
+	if r.system != nil && !r.system.MatchString(t.system) {
+		return nil, false
+	}
 	if r.resultOf != "" || t.tool != "" {
 		return t.values, t.tool != "" && (r.resultOf == "*" || r.resultOf == t.tool)
 	}
@@ -58,6 +61,7 @@ func (r rule) match(t talk) (map[string]string, bool) {
 
 func withGroups(values map[string]string, p *regexp.Regexp, found []string) map[string]string {
 	out := maps.Clone(values)
+	out["found"] = found[0]
 	for i, name := range p.SubexpNames() {
 		if i == 0 {
 			continue
@@ -137,15 +141,37 @@ func answersJSON(c *candidate, format *llm.Format) bool {
 	return err == nil
 }
 
-// choose takes a candidate by the hash of the talk, and the next one while it was said before.
-func choose(from []candidate, t talk) candidate {
-	first := int(t.hash % uint64(len(from)))
+// first is the number of the reply to begin with, to be taken modulo their count: a hash of the talk, or where models
+// spread, of what the pattern found, which is the same for all of them, and the model's place among them.
+func (r rule) first(t talk, values map[string]string) uint64 {
+	if !r.spread {
+		return t.hash
+	}
+	return hashOf([]llm.Message{{Text: values["found"]}}) + uint64(place(values))
+}
+
+// place is where the fact me stands among the names of the fact others, such as "Ada (Counsel), Basil".
+func place(values map[string]string) int {
+	n := 0
+	for _, other := range strings.Split(aside.ReplaceAllString(values["others"], ""), ",") {
+		if other = strings.TrimSpace(other); other != "" && other < values["me"] {
+			n++
+		}
+	}
+	return n
+}
+
+var aside = regexp.MustCompile(` \([^)]*\)`)
+
+// choose takes the candidate with the number first, and the next one while it was said before.
+func choose(from []candidate, t talk, first uint64) candidate {
+	at := int(first % uint64(len(from)))
 	for i := range from {
-		if c := from[(first+i)%len(from)]; !t.said[strings.TrimSpace(c.text)] {
+		if c := from[(at+i)%len(from)]; c.text == "" || !t.said[strings.TrimSpace(c.text)] {
 			return c
 		}
 	}
-	return from[first]
+	return from[at]
 }
 
 func finish(c candidate, req llm.Request) played {

@@ -23,8 +23,10 @@ import (
 //	  - name: greeting
 //	    match: '(?i)\bhello\b'        # regexp (RE2) on the last message without "[Maja]: " and leading mentions; or a
 //	                                  # list of them; none matches everything
-//	    result_of: look_up            # instead: the last message is this tool's result ("*": any tool's)
+//	    system: 'your turn'           # regexp on the system message, as well
+//	    result_of: look_up            # instead of match: the last message is this tool's result ("*": any tool's)
 //	    pace: {first: 1s}
+//	    spread: true                  # models of one room, by the facts me and others, take replies side by side
 //	    replies:                      # several: chosen by a hash of the conversation; a plain string is a text
 //	      - Hello {speaker}!
 //	      - text: Let me see.
@@ -54,7 +56,9 @@ type fact struct {
 type rule struct {
 	name     string
 	patterns []*regexp.Regexp
+	system   *regexp.Regexp
 	resultOf string
+	spread   bool
 	replies  []reply
 }
 

@@ -1,9 +1,13 @@
 package scripted_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -369,4 +373,102 @@ func FuzzDemo(f *testing.F) {
 			t.Errorf("%q, %q: %v", first, second, got.Err)
 		}
 	})
+}
+
+// A ballot as package work/ballot writes it, for a model of a room of three.
+func ballot(me, others string, options ...string) llm.Request {
+	poll := "[Maja]: Beans freeze.\n\n[Vote now in this poll, which Maja opened. Choose exactly one option.]\n[The question:]\n> What do we plant?\n[The options, by their numbers:]"
+	for i, o := range options {
+		poll += fmt.Sprintf("\n> %d. %s", i+1, o)
+	}
+	return llm.Request{
+		Messages: []llm.Message{{Role: llm.System, Text: "You are " + me + ".\nYour persona:\nYou vote.\n\nOther models in the room: " + others + "."}, {Role: llm.User, Text: poll}},
+		Tools:    []llm.Tool{{Name: "vote_on_poll"}, {Name: "opt_out"}},
+	}
+}
+
+// Three demo models of one room vote for three options, each with a reason; of two options both get votes.
+func TestDemoVotes(t *testing.T) {
+	for _, options := range [][]string{{"Peas", "Beans"}, {"Peas", "Beans", "Leek"}, {"a", "b", "c", "d"}, {"a", "b", "c", "d", "e"}} {
+		votes := make(map[string]bool)
+		for me, others := range map[string]string{"Ada": "Basil (demo, model), Cora", "Basil": "Ada, Cora", "Cora": "Ada, Basil (demo, model)"} {
+			got := llmtest.Gather(model(t, nil).Stream(t.Context(), ballot(me, others, options...)))
+			var args struct {
+				Options []string
+				Reason  string
+			}
+			if len(got.Calls) != 1 || json.Unmarshal([]byte(got.Calls[0].Arguments), &args) != nil || len(args.Options) != 1 || args.Reason == "" {
+				t.Fatalf("%s said %q, %v", me, got.Text, got.Calls)
+			}
+			if n, err := strconv.Atoi(args.Options[0]); err != nil || n < 1 || n > len(options) {
+				t.Errorf("%s votes for %q of %q", me, args.Options, options)
+			}
+			votes[args.Options[0]] = true
+		}
+		if len(votes) != min(3, len(options)) {
+			t.Errorf("of %q they vote for %v", options, votes)
+		}
+	}
+}
+
+func TestDemoTakesTurns(t *testing.T) {
+	turn := func(n, part, end string) llm.Request {
+		return llm.Request{
+			Messages: []llm.Message{
+				{Role: llm.System, Text: "You are Ada.\nOther models in the room: Basil.\n\nYou and other models work on a goal by yourselves, until it is reached or needs people. The goal, in the words of Maja:\n" +
+					"> Plan the garden.\nHow you work: x.\nYour part: " + part + "\nThis is turn " + n + " of at most 8.\n" + end},
+				{Role: llm.User, Text: "[Maja]: Plan the garden.\n\n[It is your turn.]"},
+			},
+		}
+	}
+	const may, last = "If the goal is reached, use the tool finish with the result.", "\nThis is the last turn: nobody speaks after you."
+	for _, c := range []struct {
+		name string
+		req  llm.Request
+		tool string
+		want string
+	}{
+		{"first", turn("1", "add what is missing.", may), "", "Turn 1."},
+		{"later", turn("5", "add what is missing.", may), "finish", "enough"},
+		{"last", turn("2", "take over the text.", may+last), "finish", "enough"},
+		{"last of those who may not end it", turn("8", "do what the lead asked of you.", last), "", "Turn 8, and the last"},
+		{"lead", turn("1", "you lead. Say", may), "", "Turn 1. To reach|Turn 1. I have read"},
+		{"judge", turn("3", "weigh what was said.", may), "", "Plan the garden."},
+		{"proposal", turn("1", "make one proposal that", ""), "", "**"},
+	} {
+		c.req.Tools = []llm.Tool{{Name: "opt_out"}}
+		if strings.Contains(c.req.Messages[0].Text, may) {
+			c.req.Tools = append(c.req.Tools, llm.Tool{Name: "finish"}, llm.Tool{Name: "ask_people"})
+		}
+		got := llmtest.Gather(model(t, nil).Stream(t.Context(), c.req))
+		tool := ""
+		if len(got.Calls) > 0 {
+			tool = got.Calls[0].Name
+		}
+		if tool != c.tool || !slices.ContainsFunc(strings.Split(c.want, "|"), func(w string) bool { return strings.Contains(got.Text, w) }) {
+			t.Errorf("%s: said %q and called %q", c.name, got.Text, tool)
+		}
+	}
+	req := turn("3", "add what is missing.", may)
+	req.Messages[0].Text = strings.Replace(req.Messages[0].Text, "Plan the garden.", "Plan it, then ask us.", 1)
+	req.Tools = []llm.Tool{{Name: "finish"}, {Name: "ask_people"}}
+	if got := llmtest.Gather(model(t, nil).Stream(t.Context(), req)); len(got.Calls) != 1 || got.Calls[0].Name != "ask_people" {
+		t.Errorf("said %q, called %v", got.Text, got.Calls)
+	}
+}
+
+func TestDemoOpensPolls(t *testing.T) {
+	for asked, want := range map[string]string{
+		"[Ben]: @Demo open a poll about lunch: soup, pasta or salad": `{"options":[{"text":"soup"},{"text":"pasta"},{"text":"salad"}],"question":"lunch?"}`,
+		"[Ben]: please hold a vote on where we go? sea or hills?":    `{"options":[{"text":"sea"},{"text":"hills"}],"question":"where we go?"}`,
+	} {
+		req := talk(asked)
+		if got := llmtest.Gather(model(t, nil).Stream(t.Context(), req)); !strings.Contains(got.Text, "may not open polls") {
+			t.Errorf("without the tool: %q", got.Text)
+		}
+		req.Tools = []llm.Tool{{Name: "create_poll"}}
+		if got := llmtest.Gather(model(t, nil).Stream(t.Context(), req)); len(got.Calls) != 1 || got.Calls[0].Arguments != want {
+			t.Errorf("%s: %q, %v", asked, got.Text, got.Calls)
+		}
+	}
 }

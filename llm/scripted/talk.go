@@ -14,6 +14,7 @@ import (
 // A talk is what a script can know about a conversation.
 type talk struct {
 	message string            // the last one, without the speaker's prefix and leading mentions
+	system  string            // the system message
 	tool    string            // that the last message is the result of, empty for none
 	values  map[string]string // what can be filled in
 	said    map[string]bool   // the model's own earlier words
@@ -25,12 +26,13 @@ const quoteLength = 90 // runes of {quote}
 // builtin are the names every text may use, beside facts and groups.
 var builtin = []string{"speaker", "message", "quote", "model", "tool", "result"}
 
-// How package work/reply writes a turn: "[Maja]: text" for each speaker, "(model)" or "(user id)" after a name that
-// needs it, and the server's notes as lines in brackets of their own.
+// How package work/talk writes a turn: "[Maja]: text" for each speaker, "(model)" or "(user id)" after a name that
+// needs it, "> " before the further lines of a text, and the server's notes as lines in brackets of their own.
 var (
 	prefix   = regexp.MustCompile(`(?m)^\[([^\]\n]{1,200})\]:[ \t]*`)
 	suffix   = regexp.MustCompile(` \((?:model|user [^)]*)\)`)
 	note     = regexp.MustCompile(`(?:\n|^)\[[^\]\n]+\]\s*$`)
+	quoted   = regexp.MustCompile(`(?m)^> ?`)
 	mentions = regexp.MustCompile(`^(?:@[\p{L}\p{N}_.\-]+[,:]?\s*)+`)
 )
 
@@ -39,6 +41,7 @@ func (s *Script) listen(req llm.Request) talk {
 	for _, m := range req.Messages {
 		switch m.Role {
 		case llm.System:
+			t.system = m.Text
 			s.learn(m.Text, t.values)
 		case llm.User:
 			t.hear(m.Text)
@@ -74,7 +77,7 @@ func (t *talk) hear(said string) {
 		t.values["speaker"] = suffix.ReplaceAllString(said[last[2]:last[3]], "")
 		said = said[last[1]:]
 	}
-	said = note.ReplaceAllString(said, "")
+	said = quoted.ReplaceAllString(note.ReplaceAllString(said, ""), "")
 	t.message = strings.TrimSpace(mentions.ReplaceAllString(said, ""))
 	t.values["message"] = t.message
 	t.values["quote"] = shorten(t.message)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"parley/room"
@@ -86,12 +87,9 @@ func (w *Worker) end(t *task, a *answer) room.Command {
 func (w *Worker) put(ctx context.Context, t *task, desk work.Desk, c room.Command) error {
 	_, err := desk.Do(ctx, c)
 	done, ok := c.(room.CompleteReply)
-	if err == nil || !ok || done.Finish == nil && done.Ask == nil && done.Poll == nil {
-		return err
-	}
-	switch room.CodeOf(err) {
-	case room.CodeInvalid, room.CodeForbidden, room.CodeConflict, room.CodeNotFound:
-	default: // nothing is wrong with the wish
+	wishes := ok && (done.Finish != nil || done.Ask != nil || done.Poll != nil)
+	refusals := []room.Code{room.CodeInvalid, room.CodeForbidden, room.CodeConflict, room.CodeNotFound}
+	if err == nil || !wishes || !slices.Contains(refusals, room.CodeOf(err)) {
 		return err
 	}
 	w.cfg.Log.Warn("wish refused", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),

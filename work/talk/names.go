@@ -32,7 +32,7 @@ func NewNames(v room.View, self room.ModelID) *Names {
 	for _, p := range v.People {
 		name := InBrackets(p.Name)
 		if lower := strings.ToLower(name); taken[lower] > 1 || strings.HasSuffix(name, ")") || slices.Contains(offices[:], lower) {
-			name += " (user " + string(p.ID) + ")"
+			name = strings.TrimSpace(name + " (user " + string(p.ID) + ")")
 		}
 		n.labels[room.PersonIdentity(p.ID)] = name
 	}

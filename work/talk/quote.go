@@ -1,7 +1,7 @@
 package talk
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,7 +30,7 @@ func Block(text string) string {
 // tokenizer could take for the frame of a turn has a space in it.
 func Plain(text string) string {
 	if ascii(text) {
-		return frames.ReplaceAllStringFunc(text, openFrame)
+		return unframed(text)
 	}
 	var b strings.Builder
 	b.Grow(len(text))
@@ -46,7 +46,7 @@ func Plain(text string) string {
 		}
 		joined = joiner
 	}
-	return frames.ReplaceAllStringFunc(b.String(), openFrame)
+	return unframed(b.String())
 }
 
 // ascii reports whether nothing in text has to be looked at rune by rune.
@@ -59,13 +59,52 @@ func ascii(text string) bool {
 	return true
 }
 
-// frames are the signs with which the chat templates of open models begin and end turns and tool calls. Some servers
-// read them in a message, too.
-var frames = regexp.MustCompile(`(?i)<[|｜][^<>|｜\n]{1,64}[|｜]>|</?s>|<</?SYS>>|</?(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|` +
-	`\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]`)
+// unframed puts a space into each frame: the signs with which the chat templates of open models begin and end turns and
+// tool calls, and which some servers read in a message, too.
+func unframed(text string) string {
+	var b strings.Builder
+	from := 0
+	for i := range len(text) {
+		if c := text[i]; (c == '<' || c == '[') && isFrame(text[i:]) {
+			b.WriteString(text[from:i+1] + " ")
+			from = i + 1
+		}
+	}
+	if from == 0 {
+		return text
+	}
+	return b.String() + text[from:]
+}
 
-// openFrame puts a space behind the first sign of a frame.
-func openFrame(frame string) string { return frame[:1] + " " + frame[1:] }
+// isFrame reports whether a text that begins with < or [ begins with a frame.
+func isFrame(text string) bool {
+	const longest = 80 // bytes
+	text = text[:min(len(text), longest)]
+	if text[0] == '[' {
+		word, _, closed := strings.Cut(text[1:], "]")
+		return closed && slices.ContainsFunc(squareFrames[:], is(word))
+	}
+	word, _, closed := strings.Cut(text[1:], ">")
+	if !closed || word == "" {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(word)
+	last, _ := utf8.DecodeLastRuneInString(word)
+	return bar(first) && bar(last) || slices.ContainsFunc(angleFrames[:], is(word))
+}
+
+// is compares with a word, without regard to case and to the / of an end.
+func is(word string) func(string) bool {
+	word = strings.Replace(word, "/", "", 1)
+	return func(frame string) bool { return strings.EqualFold(word, frame) }
+}
+
+func bar(r rune) bool { return r == '|' || r == '｜' }
+
+var (
+	angleFrames  = [...]string{"s", "<sys", "start_of_turn", "end_of_turn", "bos", "eos", "pad", "unk"}
+	squareFrames = [...]string{"INST", "SYSTEM_PROMPT", "AVAILABLE_TOOLS", "TOOL_CALLS", "TOOL_RESULTS", "TOOL_CONTENT"}
+)
 
 func breaks(r rune) bool {
 	switch r {
