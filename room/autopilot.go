@@ -32,6 +32,10 @@ type Turn struct {
 	N         int    `json:"n"` // 1 is the first
 	Part      Part   `json:"part"`
 	Last      bool   `json:"last,omitempty"` // no turn can follow: it has to end here
+
+	Of    int       `json:"of,omitempty"`   // most turns
+	Spent Usage     `json:"spent,omitzero"` // by the turns that ended before
+	Next  []ModelID `json:"next,omitempty"` // who speaks after it, as things are
 }
 
 // AutopilotStarted says that models are to work on a goal until it is done or needs a person. Its offset is its id; it
