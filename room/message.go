@@ -47,6 +47,8 @@ type Message struct {
 	At      time.Time
 	End     End
 	Poll    Offset // the poll it opens; 0 if it is no poll
+
+	Autopilot Offset // the autopilot whose goal or guidance it is; 0 if it is neither
 }
 
 // MessageOf reads the message an entry holds, if it holds one.
@@ -64,9 +66,9 @@ func MessageOf(e *Entry) (Message, bool) {
 	case PollOpened:
 		m.Name, m.Text, m.Poll = v.Name, v.Question, e.Offset
 	case AutopilotStarted:
-		m.Name, m.Text = v.Name, v.Goal
+		m.Name, m.Text, m.Autopilot = v.Name, v.Goal, e.Offset
 	case AutopilotGuided:
-		m.Name, m.Text, m.ReplyTo = v.Name, v.Text, v.Autopilot
+		m.Name, m.Text, m.ReplyTo, m.Autopilot = v.Name, v.Text, v.Autopilot, v.Autopilot
 	}
 	return m, m.Text != ""
 }
