@@ -33,6 +33,11 @@ const (
 	ReasonMessageTooLarge Reason = "message_too_large"
 	ReasonEmptyMessage    Reason = "empty_message"
 	ReasonInvalidUTF8     Reason = "invalid_utf8"
+	ReasonInvalidPoll     Reason = "invalid_poll"
+	ReasonPollNotFound    Reason = "poll_not_found"
+	ReasonPollClosed      Reason = "poll_closed"
+	ReasonInvalidOption   Reason = "invalid_option"
+	ReasonBudget          Reason = "budget_exceeded"
 )
 
 // An Error is a refusal. Text is for the person who gets it and says what to do.
