@@ -50,6 +50,8 @@ type frozenMessage struct {
 	At      time.Time `json:"at"`
 	End     End       `json:"end,omitempty"`
 	Poll    Offset    `json:"poll,omitzero"`
+
+	Autopilot Offset `json:"autopilot,omitzero"`
 }
 
 type frozenReply struct {
