@@ -19,6 +19,7 @@ func TestAVoteIsOneEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFakeRoom()
 		s := join(t, r, JoinOptions{})
+		synctest.Wait()
 		r.mu.Lock()
 		both := []string{"17.1", "17.2"}
 		r.post("", voted(false, "17.1", both, both, nil, "tom"), voted(true, "17.2", nil, nil, nil, "tom"))
