@@ -64,7 +64,7 @@ func accounts(a room.Accounts, v room.View) *roompb.Accounts {
 
 // accountEvents is events for what a room may spend and has spent.
 func accountEvents(e *room.Entry) []*roompb.ServerEvent {
-	switch v := e.Event.(type) { //nolint:gochecksumtype // events has all of them; these are the ones about money
+	switch v := e.Event.(type) {
 	case room.PolicyChanged:
 		changed := &roompb.PolicyChanged{Policy: policy(v.Policy)}
 		changed.ChangedById, _ = member(e.By)

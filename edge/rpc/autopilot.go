@@ -127,7 +127,7 @@ func turn(r room.ReplyRef, t *room.Turn) *roompb.AutopilotTurn {
 
 // autopilotEvents is events for what is about an autopilot.
 func (c encoder) autopilotEvents(e *room.Entry) []*roompb.ServerEvent {
-	switch v := e.Event.(type) { //nolint:gochecksumtype // events has all of them; these are the ones about autopilots
+	switch v := e.Event.(type) {
 	case room.AutopilotStarted:
 		begun := &roompb.AutopilotStarted{Autopilot: started(e.Offset, e.By, v)}
 		return append(c.said(e), &roompb.ServerEvent{Payload: &roompb.ServerEvent_AutopilotStarted{AutopilotStarted: begun}})

@@ -174,7 +174,7 @@ func result(poll room.Offset, r room.PollResult) *roompb.PollResult {
 
 // pollEvents is events for what is about a poll.
 func (c encoder) pollEvents(e *room.Entry) []*roompb.ServerEvent {
-	switch v := e.Event.(type) { //nolint:gochecksumtype // events has all of them; these are the ones about polls
+	switch v := e.Event.(type) {
 	case room.PollOpened:
 		created := &roompb.PollCreated{Poll: c.opened(e.Room, e.Offset, e.By, e.At, v)}
 		return append(c.said(e), &roompb.ServerEvent{Payload: &roompb.ServerEvent_PollCreated{PollCreated: created}})

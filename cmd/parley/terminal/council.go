@@ -94,7 +94,9 @@ func (s *story) standing(p *client.Poll) string {
 		set  bool
 		text string
 	}{
-		{p.Multiple, "several options"}, {p.Anonymous, "anonymous"}, {p.Mandatory, "mandatory"},
+		{p.Multiple, "several options"},
+		{p.Anonymous, "anonymous"},
+		{p.Mandatory, "mandatory"},
 		{p.Quorum > 0, fmt.Sprintf("quorum %d", p.Quorum)},
 	} {
 		if flag.set {

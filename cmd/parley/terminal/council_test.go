@@ -87,6 +87,37 @@ func TestCouncilCommands(t *testing.T) {
 	}
 }
 
+func TestCouncilLineByLine(t *testing.T) {
+	var out strings.Builder
+	p := &plainSeat{story: newStory("maja"), out: &out}
+	p.story.zone = time.UTC
+	question := said("17", "maja", "Maja", "Which tea?", 0)
+	question.Message.PollID = "17"
+	poll := client.Poll{ID: "17", Options: []client.Option{{Text: "green"}, {Text: "black"}}}
+	for _, ev := range []client.Event{
+		board(), question, client.PollCreated{Poll: poll},
+		client.Voted{PollID: "17", Options: []int{2}, Added: []int{2}, Vote: client.Vote{VoterID: "ada", VoterName: "Ada", Reason: "strong"}},
+		client.AutopilotStarted{Autopilot: client.Autopilot{ID: "21", Mode: client.Debate, Turns: 12}},
+		client.TurnBegan{Turn: client.Turn{AutopilotID: "21", MessageID: "23", N: 1, Of: 12, Next: []string{"basil"}}},
+		client.PollClosed{PollID: "17", Question: "Which tea?", Name: "Maja", Ending: client.ByHand, Result: client.Result{
+			Verdict: client.Decided, Winner: 2, Counts: []int{0, 1}, Voters: 1,
+		}},
+	} {
+		p.show(ev)
+	}
+	at := 0
+	for _, want := range []string{
+		"Maja: Which tea?\n", "  1 ░", "  2 ░", "open: /vote NUMBER\n", "* Ada votes for 2 black: strong\n", "at most 12 turns\n",
+		"* debate: turn 1 of 12, $0.00, next: Basil Brown\n", "is closed (by Maja): black, with 1 of 1 voter.\n",
+	} {
+		i := strings.Index(out.String()[at:], want)
+		if i < 0 {
+			t.Fatalf("%q is missing, or not in its place, in:\n%s", want, &out)
+		}
+		at += i
+	}
+}
+
 func TestCostTable(t *testing.T) {
 	got := CostTable(client.Cost{
 		Total: client.Usage{Input: 1200, Output: 300, Cost: client.Dollar, Unpriced: true}, Date: "2026-03-14",
