@@ -95,7 +95,9 @@ func TestCouncilLineByLine(t *testing.T) {
 	question.Message.PollID = "17"
 	poll := client.Poll{ID: "17", Options: []client.Option{{Text: "green"}, {Text: "black"}}}
 	for _, ev := range []client.Event{
-		board(), question, client.PollCreated{Poll: poll},
+		board(),
+		question,
+		client.PollCreated{Poll: poll},
 		client.Voted{PollID: "17", Options: []int{2}, Added: []int{2}, Vote: client.Vote{VoterID: "ada", VoterName: "Ada", Reason: "strong"}},
 		client.AutopilotStarted{Autopilot: client.Autopilot{ID: "21", Mode: client.Debate, Turns: 12}},
 		client.TurnBegan{Turn: client.Turn{AutopilotID: "21", MessageID: "23", N: 1, Of: 12, Next: []string{"basil"}}},
