@@ -50,10 +50,15 @@ type Snapshot struct {
 	People   []Person  // all who ever joined
 	Messages []Message // the newest 50, oldest first
 	Replies  []Reply   // those under way
-	Polls    []*roompb.Poll
-	Cursor   Cursor // the log goes on after it
-	Reset    bool   // the server could not go on where the Session was cut: events may have been missed
-	Reason   string // of the reset, in the server's words
+	Cursor   Cursor    // the log goes on after it
+	Reset    bool      // the server could not go on where the Session was cut: events may have been missed
+	Reason   string    // of the reset, in the server's words
+
+	Polls     []Poll     // the newest of the closed ones, then those that are open, each oldest first
+	Autopilot *Autopilot // the one that runs, or the last; nil if there was none
+	Policy    Policy
+	Cost      Cost
+	Summary   *Summary // of older messages; nil if there is none
 }
 
 // MessageReceived says that a person or a model has said something.
@@ -106,6 +111,9 @@ type Done struct {
 	MessageID string
 	ModelID   string
 	Declined  string // why the model did not want to answer, if it did not
+	Usage     Usage  // what the reply took; of an interrupted one Spent tells
+	Served    string // the provider's model
+	Stopped   string // why it was interrupted, if a reason was given
 }
 
 // Typing says that somebody is writing, or stopped. After some seconds without another one it is stale.
@@ -192,7 +200,8 @@ func modelEventFrom(ev *roompb.ServerEvent, at Stamp) Event {
 		c := p.LlmChunk
 		return Chunk{at, c.GetMessageId(), c.GetLlmId(), c.GetReplyTo(), int(c.GetPosition()), c.GetContent()}
 	case *roompb.ServerEvent_LlmDone:
-		return Done{at, p.LlmDone.GetMessageId(), p.LlmDone.GetLlmId(), p.LlmDone.GetDeclined()}
+		d := p.LlmDone
+		return Done{at, d.GetMessageId(), d.GetLlmId(), d.GetDeclined(), usageFrom(d.GetUsage()), d.GetServed(), d.GetInterrupted()}
 	case *roompb.ServerEvent_LlmAdded:
 		return ModelAdded{at, modelFrom(p.LlmAdded.GetLlm())}
 	case *roompb.ServerEvent_LlmUpdated:
@@ -200,15 +209,18 @@ func modelEventFrom(ev *roompb.ServerEvent, at Stamp) Event {
 	case *roompb.ServerEvent_LlmRemoved:
 		return ModelRemoved{at, p.LlmRemoved.GetLlmId()}
 	}
-	return Unknown{at, ev}
+	return pollEventFrom(ev, at)
 }
 
 func snapshotFrom(ev *roompb.ServerEvent, resuming bool) Snapshot {
 	r := ev.GetRoomState()
 	return Snapshot{
 		Room: roomFrom(r.GetRoom()), People: each(r.GetParticipants(), personFrom),
-		Messages: each(r.GetMessages(), messageFrom), Replies: each(r.GetReplies(), replyFrom), Polls: r.GetPolls(),
+		Messages: each(r.GetMessages(), messageFrom), Replies: each(r.GetReplies(), replyFrom),
 		Cursor: cursorFrom(r.GetCursor()), Reset: resuming, Reason: r.GetResetReason(),
+		Polls:     append(each(r.GetClosedPolls(), pollFrom), each(r.GetPolls(), pollFrom)...),
+		Autopilot: autopilotFrom(r.GetAutopilot()), Policy: policyFrom(r.GetPolicy()),
+		Cost: costFrom(r.GetAccounts(), r.GetPolicy()), Summary: summaryFrom(r.GetSummary()),
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Session) tellOf(ev *roompb.ServerEvent, answered bool) error {
 	}
 	event := eventFrom(ev)
 	offset := ev.GetOffset()
-	if event == nil || offset == 0 {
+	if offset == 0 {
 		if event != nil && !(answered && ev.GetError() != nil) {
 			s.put(queued{event: event})
 		}

@@ -14,6 +14,7 @@ type NewRoom struct {
 	CreatedBy   string // user id of its admin
 	Private     bool   // left out of lists
 	Models      []Model
+	Policy      Policy
 }
 
 // CreateRoom makes a room and returns its id.
@@ -21,7 +22,7 @@ func (c *Client) CreateRoom(ctx context.Context, r NewRoom) (id string, err erro
 	visibility := visibilityOf(r.Private)
 	res, err := c.rooms.CreateRoom(ctx, &roompb.CreateRoomRequest{
 		Name: r.Name, Description: r.Description, CreatedBy: r.CreatedBy, Visibility: visibility,
-		Llms: each(r.Models, Model.wire),
+		Llms: each(r.Models, Model.wire), Policy: r.Policy.wire(),
 	})
 	if err != nil {
 		return "", fromStatus(err)

@@ -45,7 +45,8 @@ type Session struct {
 	err    error // why the session ended
 }
 
-// queued is an event of the server and the cursor after it, or one of the session's own.
+// queued is an event of the server and the cursor after it, or one of the session's own. Without an event it only moves
+// the cursor.
 type queued struct {
 	event  Event
 	cursor Cursor
@@ -126,7 +127,7 @@ func (s *Session) take() (Event, error) {
 		if q.cursor != (Cursor{}) {
 			s.cursor = q.cursor
 		}
-		if s.said.see(q.event) {
+		if q.event != nil && s.said.see(q.event) {
 			return q.event, nil
 		}
 	}

@@ -82,6 +82,8 @@ type Message struct {
 	At         time.Time
 	End        End
 	PollID     string // set if the message is a poll; the text is its question
+
+	AutopilotID string // set if the message is the goal of an autopilot, or guidance for it
 }
 
 // A Reply is what a model is saying. It becomes a Message with the same id.
@@ -91,6 +93,7 @@ type Reply struct {
 	ReplyTo   string
 	Text      string // the words so far
 	StartedAt time.Time
+	Turn      *Turn // its place in an autopilot; nil if it has none
 }
 
 // A Cursor is a place in a room's log: everything up to Offset is known. Both parts mean nothing without each other.
@@ -134,13 +137,14 @@ func messageFrom(m *roompb.Message) Message {
 		ID: m.GetMessageId(), SenderID: m.GetSenderId(), SenderName: m.GetSenderName(),
 		ByModel: m.GetSenderType() == roompb.ParticipantType_LLM, Text: m.GetContent(), ReplyTo: m.GetReplyTo(),
 		At: timeFrom(m.GetTimestamp()), End: endFrom(m.GetEnd()), PollID: m.GetPollId(),
+		AutopilotID: m.GetAutopilotId(),
 	}
 }
 
 func replyFrom(r *roompb.Reply) Reply {
 	return Reply{
 		ID: r.GetMessageId(), ModelID: r.GetLlmId(), ReplyTo: r.GetReplyTo(), Text: r.GetContent(),
-		StartedAt: timeFrom(r.GetStartedAt()),
+		StartedAt: timeFrom(r.GetStartedAt()), Turn: turnFrom(r.GetTurn()),
 	}
 }
 

@@ -164,6 +164,9 @@ func (h *Hub) View(ctx context.Context, id room.ID, viewer room.Identity, n int)
 	return a.view(ctx, viewer, n)
 }
 
+// Rules are the limits that rooms are run with here.
+func (h *Hub) Rules() room.Rules { return h.cfg.Rules }
+
 // Signal tells the followers of a room, here and on other nodes, something that is not stored. A room that is not
 // open has no followers here. It never blocks.
 func (h *Hub) Signal(id room.ID, s room.Signal) {

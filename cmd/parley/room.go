@@ -20,6 +20,7 @@ type RoomCmd struct {
 	Presets RoomPresetsCmd `cmd:"" help:"List the presets that rooms can be made from."`
 	List    RoomListCmd    `cmd:"" help:"List the public rooms, or those somebody is a member of."`
 	Show    RoomShowCmd    `cmd:"" help:"Show what a room is and who is online in it."`
+	Cost    RoomCostCmd    `cmd:"" help:"Show what the models of a room have cost."`
 }
 
 // RoomCreateCmd makes a room.
@@ -141,7 +142,39 @@ func (c *RoomShowCmd) show(ctx context.Context, cl *client.Client, out io.Writer
 	row("found by", map[bool]string{true: "whoever has its id", false: "everybody"}[r.Private])
 	row("models", names(r.Models))
 	row("online", people(online))
+	council, err := cl.GetCouncil(ctx, c.Room)
+	if err != nil {
+		return err
+	}
+	for _, p := range council.Polls {
+		row("poll", terminal.PollLine(p, time.Local))
+	}
+	row("autopilot", terminal.AutopilotLine(council, r))
 	return table.Flush()
+}
+
+// RoomCostCmd shows what a room has spent.
+type RoomCostCmd struct {
+	Server `embed:""`
+	Room   string `arg:"" help:"The room's id."`
+	JSON   bool   `help:"Print JSON; money in billionths of a US dollar."`
+}
+
+// Run shows it.
+func (c *RoomCostCmd) Run() error {
+	return c.ask(func(ctx context.Context, cl *client.Client) error { return c.cost(ctx, cl, os.Stdout) })
+}
+
+func (c *RoomCostCmd) cost(ctx context.Context, cl *client.Client, out io.Writer) error {
+	cost, err := cl.Cost(ctx, c.Room)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(out, costJSONOf(cost))
+	}
+	fmt.Fprintln(out, terminal.CostTable(cost))
+	return nil
 }
 
 // ask calls f with a client of the server.
@@ -216,6 +249,40 @@ func jsonOf(r client.Room, online []client.Person) roomJSON {
 		j.Online = append(j.Online, p.ID)
 	}
 	return j
+}
+
+// costJSON is what a room has spent as --json prints it. Names in it are only ever added.
+type costJSON struct {
+	Total  usageJSON     `json:"total"`
+	Day    usageJSON     `json:"day"`
+	Date   string        `json:"date"`
+	Models []accountJSON `json:"models"`
+	People []accountJSON `json:"people"`
+}
+
+type usageJSON struct {
+	NanoUSD  int64 `json:"nano_usd"`
+	Input    int   `json:"input_tokens"`
+	Output   int   `json:"output_tokens"`
+	Unpriced bool  `json:"unpriced"`
+}
+
+type accountJSON struct {
+	ID    string    `json:"id"`
+	Calls int       `json:"calls"`
+	Usage usageJSON `json:"usage"`
+}
+
+func costJSONOf(c client.Cost) costJSON {
+	usage := func(u client.Usage) usageJSON { return usageJSON{int64(u.Cost), u.Input, u.Output, u.Unpriced} }
+	accounts := func(list []client.Account) []accountJSON {
+		out := make([]accountJSON, len(list))
+		for i, a := range list {
+			out[i] = accountJSON{a.ID, a.Calls, usage(a.Usage)}
+		}
+		return out
+	}
+	return costJSON{usage(c.Total), usage(c.Day), c.Date, accounts(c.Models), accounts(c.People)}
 }
 
 func writeJSON(out io.Writer, v any) error { return json.NewEncoder(out).Encode(v) }

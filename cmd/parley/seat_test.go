@@ -138,6 +138,12 @@ func TestRoomCommands(t *testing.T) {
 	contains(t, out.String(), id, "Board", "tea", "by tom", "ada (demo model), zed (demo model)")
 
 	out.Reset()
+	if err := (&RoomCostCmd{Server: s, Room: id}).cost(t.Context(), c, &out); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out.String(), "in all", "$0.00", "(UTC)")
+
+	out.Reset()
 	hidden := RoomCreateCmd{Server: s, Name: "Hidden", As: "tom", Private: true, JSON: true}
 	if err := hidden.create(t.Context(), c, &out); err != nil {
 		t.Fatal(err)

@@ -104,16 +104,28 @@ func (c encoder) message(m room.Message) *roompb.Message {
 	out := &roompb.Message{
 		MessageId: messageID(m.ID), SenderName: m.Name, Content: m.Text, Timestamp: timestamppb.New(m.At), End: ends[m.End],
 	}
-	if id, ok := m.By.Model(); ok {
-		out.SenderId, out.SenderType = string(id), roompb.ParticipantType_LLM
-	} else {
-		id, _ := m.By.Person()
-		out.SenderId, out.SenderType = string(id), roompb.ParticipantType_HUMAN
-	}
+	out.SenderId, out.SenderType = member(m.By)
 	if m.ReplyTo != 0 {
 		out.ReplyTo = proto.String(messageID(m.ReplyTo))
 	}
+	if m.Poll != 0 {
+		out.PollId = proto.String(messageID(m.Poll))
+	}
+	if m.Autopilot != 0 {
+		out.AutopilotId = proto.String(messageID(m.Autopilot))
+	}
 	return out
+}
+
+// member is the id and kind of who acted; both are empty for the server and for nobody.
+func member(by room.Identity) (string, roompb.ParticipantType) {
+	if id, ok := by.Model(); ok {
+		return string(id), roompb.ParticipantType_LLM
+	}
+	if id, ok := by.Person(); ok {
+		return string(id), roompb.ParticipantType_HUMAN
+	}
+	return "", roompb.ParticipantType_PARTICIPANT_TYPE_UNSPECIFIED
 }
 
 // opening is the answer to a join, nil for any other item.
@@ -142,8 +154,20 @@ func (c encoder) state(v *hub.View) *roompb.RoomState {
 	for _, r := range v.Replies {
 		out.Replies = append(out.Replies, &roompb.Reply{
 			MessageId: messageID(r.Ref.ID), LlmId: string(r.Ref.Model), ReplyTo: messageID(r.Ref.Trigger),
-			Content: r.Text, StartedAt: timestamppb.New(r.Asked),
+			Content: r.Text, StartedAt: timestamppb.New(r.Asked), Turn: turn(r.Ref, r.Turn),
 		})
+	}
+	for _, p := range v.Polls {
+		if p.Closed == nil {
+			out.Polls = append(out.Polls, c.poll(v.Room, p))
+		} else {
+			out.ClosedPolls = append(out.ClosedPolls, c.poll(v.Room, p))
+		}
+	}
+	out.Autopilot, out.Policy = c.autopilot(v.Autopilot), policy(v.Policy)
+	out.Accounts = accounts(v.Accounts, v.View)
+	if s := v.Summary; s != nil {
+		out.Summary = &roompb.Summary{UptoMessageId: messageID(s.Upto), Text: s.Text, WrittenAt: timestamppb.New(s.At)}
 	}
 	return out
 }

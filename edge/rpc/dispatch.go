@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"parley/hub"
@@ -33,7 +34,7 @@ func (ses *session) dispatch(ctx context.Context, msg *roompb.ClientMessage) (*r
 		ses.typing(p.Typing.GetIsTyping())
 		return nil, nil
 	}
-	c, err := command(msg)
+	c, err := command(msg, ses.server.cfg.Clock.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +45,11 @@ func (ses *session) dispatch(ctx context.Context, msg *roompb.ClientMessage) (*r
 }
 
 // do issues a command. What it leads to reaches the stream as an event of the room; only if it leads to nothing new,
-// the answer says so.
+// the answer says so. A vote is always answered, since what the room sees of it must not lead to the voter.
 func (ses *session) do(ctx context.Context, c room.Command, clientID string) (*roompb.ServerEvent, error) {
 	got, err := ses.server.cfg.Hub.Do(ctx, ses.room, ses.meta(clientID), c)
-	if err != nil || got.Entries > 0 || clientID == "" {
+	_, votes := c.(room.CastVote)
+	if err != nil || got.Entries > 0 && !votes || clientID == "" {
 		return nil, err
 	}
 	accepted := &roompb.Accepted{Offset: uint64(got.Offset)}
@@ -63,7 +65,7 @@ func (ses *session) meta(clientID string) room.Meta {
 }
 
 // command reads a command out of a message; nil if there is none for it.
-func command(msg *roompb.ClientMessage) (room.Command, error) {
+func command(msg *roompb.ClientMessage, now time.Time) (room.Command, error) {
 	switch p := msg.GetPayload().(type) {
 	case *roompb.ClientMessage_Message:
 		to, err := parseMessageID("reply_to", p.Message.GetReplyTo())
@@ -90,8 +92,17 @@ func command(msg *roompb.ClientMessage) (room.Command, error) {
 		return room.SetRole{Person: room.PersonID(p.SetRole.GetUserId()), Role: fromWire(roles, p.SetRole.GetRole())}, nil
 	case *roompb.ClientMessage_Leave:
 		return room.Leave{}, nil
+	case *roompb.ClientMessage_CreatePoll:
+		return openPoll(p.CreatePoll, now)
+	case *roompb.ClientMessage_CastVote:
+		return castVote(p.CastVote)
+	case *roompb.ClientMessage_ClosePoll:
+		id, err := parsePollID(p.ClosePoll.GetPollId())
+		return room.ClosePoll{Poll: id}, err
+	case *roompb.ClientMessage_SetPolicy:
+		return room.SetPolicy{Policy: policyFromWire(p.SetPolicy.GetPolicy())}, nil
 	}
-	return nil, nil
+	return steer(msg)
 }
 
 func updateModel(u *roompb.UpdateLLM) room.UpdateModel {

@@ -36,7 +36,7 @@ func (c encoder) entry(it *hub.Item) []*roompb.ServerEvent {
 	e := it.Entry
 	events := c.events(e)
 	clientID, _ := strings.CutPrefix(e.Cause, keyed)
-	if clientID == e.Cause {
+	if _, vote := e.Event.(room.VoteCast); vote || clientID == e.Cause {
 		clientID = ""
 	}
 	for i, ev := range events {
@@ -70,18 +70,35 @@ func (c encoder) events(e *room.Entry) []*roompb.ServerEvent {
 		return c.said(e)
 	case room.ReplyRequested:
 		v.Reply.ID = e.Offset
+		if t := turn(v.Reply, v.Turn); t != nil {
+			begins := &roompb.ServerEvent{Payload: &roompb.ServerEvent_AutopilotTurn{AutopilotTurn: t}}
+			return []*roompb.ServerEvent{begins, thinking(v.Reply)}
+		}
 		return one(thinking(v.Reply))
 	case room.ReplyResumed:
 		return one(thinking(v.Reply))
 	case room.ReplyCompleted:
-		return append(c.said(e), done(v.Reply, ""))
+		return append(c.said(e), took(done(v.Reply), v.Served, v.Usage))
 	case room.ReplyInterrupted:
-		return append(c.said(e), done(v.Reply, ""))
+		end := done(v.Reply)
+		end.GetLlmDone().Interrupted = v.Reason
+		return append(c.said(e), end)
 	case room.ReplyFailed:
 		failed := errorEvent("LLM_ERROR", v.Reply.Name+" could not answer: "+v.Reason, "")
-		return append(c.said(e), failed, done(v.Reply, ""))
+		return append(c.said(e), failed, took(done(v.Reply), v.Served, v.Usage))
 	case room.ReplyDeclined:
-		return []*roompb.ServerEvent{done(v.Reply, firstNonEmpty(v.Reason, "no reason given"))}
+		end := took(done(v.Reply), v.Served, v.Usage)
+		end.GetLlmDone().Declined = firstNonEmpty(v.Reason, "no reason given")
+		return one(end)
+	case room.ReplyWithheld:
+		return one(withheld(v))
+	case room.PollOpened, room.BallotRequested, room.BallotResumed, room.BallotMissed, room.VoteCast, room.PollClosed:
+		return c.pollEvents(e)
+	case room.AutopilotStarted, room.AutopilotPaused, room.AutopilotResumed, room.AutopilotGuided, room.AutopilotEnded:
+		return c.autopilotEvents(e)
+	case room.PolicyChanged, room.UsageRecorded, room.SummaryRequested, room.SummaryResumed, room.SummaryWritten,
+		room.SummaryFailed:
+		return accountEvents(e)
 	}
 	return nil
 }
@@ -104,9 +121,21 @@ func thinking(r room.ReplyRef) *roompb.ServerEvent {
 	}}}
 }
 
-func done(r room.ReplyRef, declined string) *roompb.ServerEvent {
+func done(r room.ReplyRef) *roompb.ServerEvent {
 	return &roompb.ServerEvent{Payload: &roompb.ServerEvent_LlmDone{LlmDone: &roompb.LLMDone{
-		MessageId: messageID(r.ID), LlmId: string(r.Model), Declined: declined,
+		MessageId: messageID(r.ID), LlmId: string(r.Model),
+	}}}
+}
+
+// took adds to the end of a reply what it took.
+func took(e *roompb.ServerEvent, served string, u room.Usage) *roompb.ServerEvent {
+	e.GetLlmDone().Served, e.GetLlmDone().Usage = served, usage(u)
+	return e
+}
+
+func withheld(v room.ReplyWithheld) *roompb.ServerEvent {
+	return &roompb.ServerEvent{Payload: &roompb.ServerEvent_ReplyWithheld{ReplyWithheld: &roompb.ReplyWithheld{
+		MessageId: messageID(v.Trigger), LlmIds: texts(v.Models), Why: withholdings[v.Why], Text: v.Text,
 	}}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -34,6 +35,7 @@ func (s *Server) CreateRoom(ctx context.Context, in *roompb.CreateRoomRequest) (
 	_, err := s.cfg.Hub.Do(ctx, id, room.Meta{By: by}, room.Create{
 		Epoch: hub.NewEpoch(), Name: in.GetName(), Description: in.GetDescription(),
 		Visibility: fromWire(visibilities, in.GetVisibility()), Models: modelsFromWire(in.GetLlms()),
+		Policy: policyFromWire(in.GetPolicy()),
 	})
 	if room.CodeOf(err) == room.CodeConflict { // between the models of the request: the id is new
 		err = invalidf("%v", err)
@@ -50,7 +52,15 @@ func (s *Server) GetRoom(ctx context.Context, in *roompb.GetRoomRequest) (*roomp
 	if err != nil {
 		return nil, statusOf(err)
 	}
-	out := &roompb.GetRoomResponse{Room: s.encode.info(v.Room, v.Info)}
+	out := &roompb.GetRoomResponse{Room: s.encode.info(v.Room, v.Info), Policy: policy(v.Policy)}
+	for _, p := range v.Polls {
+		if p.Closed == nil {
+			out.Polls = append(out.Polls, s.encode.poll(v.Room, p))
+		}
+	}
+	if v.Autopilot != nil && v.Autopilot.Ended == nil {
+		out.Autopilot = s.encode.autopilot(v.Autopilot)
+	}
 	for _, p := range v.People {
 		if v.Online[p.ID] {
 			out.Participants = append(out.Participants, s.encode.person(p, true))
@@ -106,6 +116,22 @@ func (s *Server) LoadHistory(ctx context.Context, in *roompb.LoadHistoryRequest)
 		out.NextCursor = proto.String(strconv.FormatUint(uint64(more), 10))
 	}
 	return out, nil
+}
+
+// GetCost implements roompb.RoomServer.
+func (s *Server) GetCost(ctx context.Context, in *roompb.GetCostRequest) (*roompb.GetCostResponse, error) {
+	v, err := s.cfg.Hub.View(ctx, room.ID(in.GetRoomId()), room.System, 0)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	if today := s.cfg.Clock.Now().UTC().Format(time.DateOnly); v.Accounts.Date != today {
+		v.Accounts.Date, v.Accounts.Day = today, room.Usage{}
+	}
+	rules := s.cfg.Hub.Rules()
+	return &roompb.GetCostResponse{
+		Accounts: accounts(v.Accounts, v.View), Policy: policy(v.Policy),
+		ServerTotal: allowance(rules.Total), ServerDay: allowance(rules.Day),
+	}, nil
 }
 
 func pageSize(asked uint32, standard int) (int, error) {

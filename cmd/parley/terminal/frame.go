@@ -119,7 +119,7 @@ func (f frame) banner() []string {
 
 // rule is the line above the input: who is writing, what Tab offers, what is new below.
 func (f frame) rule() string {
-	left := firstNonEmpty(strings.Join(f.candidates, "  "), f.writing())
+	left := firstNonEmpty(strings.Join(f.candidates, "  "), f.doing())
 	right := f.below()
 	if left != "" {
 		left = "── " + left + " "
@@ -130,6 +130,15 @@ func (f frame) rule() string {
 	room := f.width - ansi.StringWidth(right)
 	left = ansi.Truncate(left, max(room, 0), "…")
 	return f.painter.dim.Render(left+strings.Repeat("─", max(room-ansi.StringWidth(left), 0))) + f.painter.bold.Render(right)
+}
+
+// doing is how far the autopilot is, and who is writing.
+func (f frame) doing() string {
+	progress, writing := f.story.progress(), f.writing()
+	if progress != "" && writing != "" {
+		return progress + " · " + writing
+	}
+	return progress + writing
 }
 
 func (f frame) writing() string {

@@ -208,7 +208,7 @@ func TestConnectionLost(t *testing.T) {
 	r.golden("back again")
 	r.write("one too many")
 	r.press(tea.KeyEnter)
-	r.Update(answered{r.story.pending[0].id, 0, &client.Error{Code: client.Busy, Message: "the room is busy: try again"}})
+	r.Update(answered{id: r.story.pending[0].id, err: &client.Error{Code: client.Busy, Message: "the room is busy: try again"}})
 	r.golden("not sent")
 }
 

@@ -64,7 +64,7 @@ func (s *story) done(e client.Done) {
 	case e.Declined != "":
 		s.tell(e.Stamp, name+" did not want to answer: "+e.Declined)
 	case s.failed == 0 || s.failed != e.Offset:
-		s.tell(e.Stamp, name+" was stopped before it said a word")
+		s.tell(e.Stamp, because(name+" was stopped before it said a word", e.Stopped))
 	}
 }
 

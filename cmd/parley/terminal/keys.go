@@ -120,6 +120,15 @@ func (s *screen) carryOut(a action) tea.Cmd {
 		return tea.Quit
 	case a.do != nil:
 		return func() tea.Msg { return answered{err: s.seat.do(a.do)} }
+	case a.ask != nil:
+		return func() tea.Msg {
+			var got answered
+			got.err = s.seat.do(func(ctx context.Context, c *client.Session) (err error) {
+				got.say, err = a.ask(ctx, c)
+				return err
+			})
+			return got
+		}
 	}
 	return nil
 }

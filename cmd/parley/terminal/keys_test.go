@@ -225,7 +225,7 @@ func TestCommands(t *testing.T) {
 		r.write(line)
 		r.press(tea.KeyEnter)
 	}
-	r.Update(tea.WindowSizeMsg{Width: 80, Height: 36})
+	r.Update(tea.WindowSizeMsg{Width: 80, Height: 52})
 	r.golden("commands")
 }
 

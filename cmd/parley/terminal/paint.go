@@ -71,6 +71,9 @@ func (p painter) lines(it *item, lead bool, quote string, width, beat int) []str
 		lines = append(lines, p.dim.Render(ansi.Truncate(indent+"↳ "+quote, width, "…")))
 	}
 	lines = append(lines, p.body(it, width, beat)...)
+	if it.card != "" {
+		lines = append(lines, p.block(indent, indent, it.card, width, lipgloss.NewStyle())...)
+	}
 	if it.note != "" {
 		style := p.dim
 		if it.phase == refused {

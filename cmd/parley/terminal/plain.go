@@ -26,7 +26,7 @@ func Plain(ctx context.Context, c *client.Client, o client.JoinOptions, in io.Re
 	defer func() { _ = session.Close() }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &plainSeat{session: session, story: newStory(o.User), out: out, answers: make(chan error, 1)}
+	p := &plainSeat{session: session, story: newStory(o.User), out: out, answers: make(chan answered, 1)}
 	// Reading stdin cannot be called off, so this goroutine may outlive the seat: the program ends with it.
 	lines := make(chan string)
 	go func() {
@@ -65,7 +65,7 @@ type plainSeat struct {
 	shown   bool // the room was shown
 	unsent  []string
 	sending bool
-	answers chan error // of what is being sent
+	answers chan answered // of what is being sent
 }
 
 func (p *plainSeat) run(ctx context.Context, lines <-chan string, events <-chan happened) error {
@@ -87,8 +87,8 @@ func (p *plainSeat) run(ctx context.Context, lines <-chan string, events <-chan 
 			if p.next(ctx) {
 				return nil
 			}
-		case err := <-p.answers:
-			if p.answered(ctx, err) {
+		case a := <-p.answers:
+			if p.answered(ctx, a) {
 				return nil
 			}
 		case <-quiet.C:
@@ -144,16 +144,24 @@ func (p *plainSeat) next(ctx context.Context) (quit bool) {
 		}
 		if a.do != nil {
 			p.sending = true
-			go func() { p.answers <- a.do(ctx, p.session) }()
+			go func() { p.answers <- answered{err: a.do(ctx, p.session)} }()
+		}
+		if a.ask != nil {
+			p.sending = true
+			go func() {
+				say, err := a.ask(ctx, p.session)
+				p.answers <- answered{say: say, err: err}
+			}()
 		}
 	}
 	return false
 }
 
-func (p *plainSeat) answered(ctx context.Context, err error) (quit bool) {
+func (p *plainSeat) answered(ctx context.Context, a answered) (quit bool) {
 	p.sending = false
-	if err != nil && ending(ctx, err) != nil {
-		p.print("! ", err.Error())
+	p.print("* ", a.say)
+	if a.err != nil && ending(ctx, a.err) != nil {
+		p.print("! ", a.err.Error())
 	}
 	return p.next(ctx)
 }
@@ -171,6 +179,12 @@ func (p *plainSeat) show(ev client.Event) {
 		before = p.story.items[:max(0, len(p.story.items)-10)]
 	case client.Thinking:
 		p.print("* ", p.story.nameOf(e.ModelID)+" is thinking")
+	case client.TurnBegan:
+		p.print("* ", p.story.progress())
+	case client.PollCreated:
+		p.print(indent, p.story.card(p.story.council.Poll(e.Poll.ID)))
+	case client.Voted:
+		p.print("* ", p.story.voting(e))
 	}
 	for i, it := range p.story.items {
 		// One that takes the place of another is news too.
@@ -217,6 +231,7 @@ func (p *plainSeat) showItem(it *item) {
 			return
 		}
 		p.print(name+": ", it.text)
+		p.print(indent, it.card)
 	}
 }
 

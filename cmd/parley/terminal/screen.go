@@ -63,6 +63,7 @@ type (
 	answered struct {
 		id     string
 		offset uint64
+		say    string // to show
 		err    error
 	}
 	// loaded carries a page of history.
@@ -204,6 +205,9 @@ func (s *screen) answered(a answered) tea.Cmd {
 	if a.id == "" {
 		if a.err != nil && !gone {
 			s.story.complain(a.err.Error())
+		}
+		if a.say != "" {
+			s.story.add(&item{kind: notice, text: Text(a.say)})
 		}
 		return nil
 	}

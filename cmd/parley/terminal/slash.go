@@ -3,6 +3,7 @@ package terminal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/client"
@@ -10,9 +11,10 @@ import (
 
 // An action is what a command comes to.
 type action struct {
-	say  string                                       // to show at once
-	fail string                                       // what is wrong with the command
-	do   func(context.Context, *client.Session) error // to do beside
+	say  string                                                 // to show at once
+	fail string                                                 // what is wrong with the command
+	do   func(context.Context, *client.Session) error           // to do beside
+	ask  func(context.Context, *client.Session) (string, error) // to ask the server, instead of do; what it says is shown
 	quit bool
 }
 
@@ -23,7 +25,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{
+	return slices.Concat([]command{
 		{"interrupt", "[model]", "stop what a model is saying, or all of them", interrupt},
 		{"models", "", "list the models", models},
 		{"add", "id[=model] [name]", "give a model a seat", addModel},
@@ -31,10 +33,11 @@ func commands() []command {
 		{"people", "", "list the people", people},
 		{"describe", "text", "say what the room is about; models read it too", describe},
 		{"rename", "name", "change the name you are shown under", rename},
+	}, councilCommands(), []command{
 		{"leave", "", "give up your place in the room", leave},
 		{"quit", "", "end; you stay a member", func(*story, string) action { return action{quit: true} }},
 		{"help", "", "show this", help},
-	}
+	})
 }
 
 // isCommand reports whether a line is a command, and returns what to say if it is not: "//" begins a message with "/".
@@ -59,7 +62,7 @@ func (s *story) command(line string) action {
 func help(*story, string) action {
 	var b strings.Builder
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "%-24s %s\n", strings.TrimSpace("/"+c.name+" "+c.args), c.help)
+		fmt.Fprintf(&b, "%-28s %s\n", strings.TrimSpace("/"+c.name+" "+c.args), c.help)
 	}
 	b.WriteString("\n@name asks a model to reply, @all asks every one.\n")
 	b.WriteString("Tab completes names and commands. Up and Down bring back what you wrote.\n")

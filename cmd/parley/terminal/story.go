@@ -44,6 +44,7 @@ type item struct {
 	text    string
 	replyTo string
 	note    string // what to know about it
+	card    string // of a poll: how it stands
 	offset  uint64 // of a message that the server has stored and not told of yet
 
 	painted painting
@@ -64,6 +65,8 @@ type story struct {
 	arrived  int            // counts the messages that came, for whoever does not look
 	colours  map[string]int // of the speakers; numbers that a painter knows
 	failed   uint64         // offset of the entry that told of the last failure
+	council  client.Council
+	zone     *time.Location
 }
 
 // A typist is somebody who is writing.
@@ -76,7 +79,7 @@ type typist struct {
 const typingTime = 6 * time.Second
 
 func newStory(me string) *story {
-	return &story{me: me, byID: make(map[string]*item), colours: make(map[string]int), state: client.StateChanged{State: client.Connecting}}
+	return &story{me: me, byID: make(map[string]*item), colours: make(map[string]int), state: client.StateChanged{State: client.Connecting}, zone: time.Local}
 }
 
 // apply folds an event. What the person who looks has done is known from it too.
@@ -98,6 +101,7 @@ func (s *story) apply(ev client.Event, now time.Time) {
 	default:
 		s.applyRoom(ev)
 	}
+	s.applyCouncil(ev)
 }
 
 func (s *story) snapshot(e client.Snapshot) {
@@ -155,6 +159,7 @@ func (s *story) prepend(messages []client.Message) {
 		if s.byID[m.ID] == nil {
 			it := s.item(m)
 			s.byID[it.id] = it
+			s.redraw(it.id)
 			older = append(older, it)
 		}
 	}

@@ -15,6 +15,7 @@ package roompb
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -335,6 +336,493 @@ func (MessageEnd) EnumDescriptor() ([]byte, []int) {
 	return file_api_room_room_proto_rawDescGZIP(), []int{5}
 }
 
+// What decides a poll in which several options got the most votes. Unspecified: nothing does, it ends tied.
+type TieRule int32
+
+const (
+	TieRule_TIE_RULE_UNSPECIFIED TieRule = 0
+	// The vote of who opened it, if it is for one of the first. Not in anonymous polls.
+	TieRule_TIE_RULE_CREATOR TieRule = 1
+	// The option that stands first in the list.
+	TieRule_TIE_RULE_FIRST TieRule = 2
+)
+
+// Enum value maps for TieRule.
+var (
+	TieRule_name = map[int32]string{
+		0: "TIE_RULE_UNSPECIFIED",
+		1: "TIE_RULE_CREATOR",
+		2: "TIE_RULE_FIRST",
+	}
+	TieRule_value = map[string]int32{
+		"TIE_RULE_UNSPECIFIED": 0,
+		"TIE_RULE_CREATOR":     1,
+		"TIE_RULE_FIRST":       2,
+	}
+)
+
+func (x TieRule) Enum() *TieRule {
+	p := new(TieRule)
+	*p = x
+	return p
+}
+
+func (x TieRule) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TieRule) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[6].Descriptor()
+}
+
+func (TieRule) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[6]
+}
+
+func (x TieRule) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TieRule.Descriptor instead.
+func (TieRule) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{6}
+}
+
+// Why a poll closed. Unspecified while it is open.
+type PollEnding int32
+
+const (
+	PollEnding_POLL_ENDING_UNSPECIFIED PollEnding = 0
+	// Who opened it, or an admin, closed it.
+	PollEnding_POLL_ENDING_CLOSED PollEnding = 1
+	// Its time was over.
+	PollEnding_POLL_ENDING_DEADLINE PollEnding = 2
+	// Everybody that an autopilot asked has voted.
+	PollEnding_POLL_ENDING_COMPLETE PollEnding = 3
+)
+
+// Enum value maps for PollEnding.
+var (
+	PollEnding_name = map[int32]string{
+		0: "POLL_ENDING_UNSPECIFIED",
+		1: "POLL_ENDING_CLOSED",
+		2: "POLL_ENDING_DEADLINE",
+		3: "POLL_ENDING_COMPLETE",
+	}
+	PollEnding_value = map[string]int32{
+		"POLL_ENDING_UNSPECIFIED": 0,
+		"POLL_ENDING_CLOSED":      1,
+		"POLL_ENDING_DEADLINE":    2,
+		"POLL_ENDING_COMPLETE":    3,
+	}
+)
+
+func (x PollEnding) Enum() *PollEnding {
+	p := new(PollEnding)
+	*p = x
+	return p
+}
+
+func (x PollEnding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PollEnding) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[7].Descriptor()
+}
+
+func (PollEnding) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[7]
+}
+
+func (x PollEnding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PollEnding.Descriptor instead.
+func (PollEnding) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{7}
+}
+
+// What a closed poll says.
+type PollVerdict int32
+
+const (
+	PollVerdict_POLL_VERDICT_UNSPECIFIED PollVerdict = 0
+	PollVerdict_POLL_VERDICT_DECIDED     PollVerdict = 1
+	PollVerdict_POLL_VERDICT_TIED        PollVerdict = 2
+	// Fewer voters than the poll's quorum.
+	PollVerdict_POLL_VERDICT_NO_QUORUM PollVerdict = 3
+	PollVerdict_POLL_VERDICT_NO_VOTES  PollVerdict = 4
+)
+
+// Enum value maps for PollVerdict.
+var (
+	PollVerdict_name = map[int32]string{
+		0: "POLL_VERDICT_UNSPECIFIED",
+		1: "POLL_VERDICT_DECIDED",
+		2: "POLL_VERDICT_TIED",
+		3: "POLL_VERDICT_NO_QUORUM",
+		4: "POLL_VERDICT_NO_VOTES",
+	}
+	PollVerdict_value = map[string]int32{
+		"POLL_VERDICT_UNSPECIFIED": 0,
+		"POLL_VERDICT_DECIDED":     1,
+		"POLL_VERDICT_TIED":        2,
+		"POLL_VERDICT_NO_QUORUM":   3,
+		"POLL_VERDICT_NO_VOTES":    4,
+	}
+)
+
+func (x PollVerdict) Enum() *PollVerdict {
+	p := new(PollVerdict)
+	*p = x
+	return p
+}
+
+func (x PollVerdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PollVerdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[8].Descriptor()
+}
+
+func (PollVerdict) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[8]
+}
+
+func (x PollVerdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PollVerdict.Descriptor instead.
+func (PollVerdict) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{8}
+}
+
+// Who speaks when while models work on a goal by themselves.
+type AutopilotMode int32
+
+const (
+	AutopilotMode_AUTOPILOT_MODE_UNSPECIFIED AutopilotMode = 0
+	// One after the other, again and again.
+	AutopilotMode_AUTOPILOT_MODE_ROUND_ROBIN AutopilotMode = 1
+	// The lead, then all others at once, again and again.
+	AutopilotMode_AUTOPILOT_MODE_LEADER AutopilotMode = 2
+	// The others in turn, then the lead as judge of the round.
+	AutopilotMode_AUTOPILOT_MODE_DEBATE AutopilotMode = 3
+	// Each once, on what the one before left.
+	AutopilotMode_AUTOPILOT_MODE_RELAY AutopilotMode = 4
+	// All at once, each with a proposal, then a vote on these.
+	AutopilotMode_AUTOPILOT_MODE_CONSENSUS AutopilotMode = 5
+)
+
+// Enum value maps for AutopilotMode.
+var (
+	AutopilotMode_name = map[int32]string{
+		0: "AUTOPILOT_MODE_UNSPECIFIED",
+		1: "AUTOPILOT_MODE_ROUND_ROBIN",
+		2: "AUTOPILOT_MODE_LEADER",
+		3: "AUTOPILOT_MODE_DEBATE",
+		4: "AUTOPILOT_MODE_RELAY",
+		5: "AUTOPILOT_MODE_CONSENSUS",
+	}
+	AutopilotMode_value = map[string]int32{
+		"AUTOPILOT_MODE_UNSPECIFIED": 0,
+		"AUTOPILOT_MODE_ROUND_ROBIN": 1,
+		"AUTOPILOT_MODE_LEADER":      2,
+		"AUTOPILOT_MODE_DEBATE":      3,
+		"AUTOPILOT_MODE_RELAY":       4,
+		"AUTOPILOT_MODE_CONSENSUS":   5,
+	}
+)
+
+func (x AutopilotMode) Enum() *AutopilotMode {
+	p := new(AutopilotMode)
+	*p = x
+	return p
+}
+
+func (x AutopilotMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AutopilotMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[9].Descriptor()
+}
+
+func (AutopilotMode) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[9]
+}
+
+func (x AutopilotMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AutopilotMode.Descriptor instead.
+func (AutopilotMode) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{9}
+}
+
+// What a turn of an autopilot asks of its speaker.
+type AutopilotPart int32
+
+const (
+	AutopilotPart_AUTOPILOT_PART_UNSPECIFIED AutopilotPart = 0
+	AutopilotPart_AUTOPILOT_PART_SPEAKER     AutopilotPart = 1
+	AutopilotPart_AUTOPILOT_PART_LEAD        AutopilotPart = 2
+	AutopilotPart_AUTOPILOT_PART_FOLLOWER    AutopilotPart = 3
+	AutopilotPart_AUTOPILOT_PART_DEBATER     AutopilotPart = 4
+	AutopilotPart_AUTOPILOT_PART_JUDGE       AutopilotPart = 5
+	AutopilotPart_AUTOPILOT_PART_RUNNER      AutopilotPart = 6
+	AutopilotPart_AUTOPILOT_PART_PROPOSER    AutopilotPart = 7
+)
+
+// Enum value maps for AutopilotPart.
+var (
+	AutopilotPart_name = map[int32]string{
+		0: "AUTOPILOT_PART_UNSPECIFIED",
+		1: "AUTOPILOT_PART_SPEAKER",
+		2: "AUTOPILOT_PART_LEAD",
+		3: "AUTOPILOT_PART_FOLLOWER",
+		4: "AUTOPILOT_PART_DEBATER",
+		5: "AUTOPILOT_PART_JUDGE",
+		6: "AUTOPILOT_PART_RUNNER",
+		7: "AUTOPILOT_PART_PROPOSER",
+	}
+	AutopilotPart_value = map[string]int32{
+		"AUTOPILOT_PART_UNSPECIFIED": 0,
+		"AUTOPILOT_PART_SPEAKER":     1,
+		"AUTOPILOT_PART_LEAD":        2,
+		"AUTOPILOT_PART_FOLLOWER":    3,
+		"AUTOPILOT_PART_DEBATER":     4,
+		"AUTOPILOT_PART_JUDGE":       5,
+		"AUTOPILOT_PART_RUNNER":      6,
+		"AUTOPILOT_PART_PROPOSER":    7,
+	}
+)
+
+func (x AutopilotPart) Enum() *AutopilotPart {
+	p := new(AutopilotPart)
+	*p = x
+	return p
+}
+
+func (x AutopilotPart) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AutopilotPart) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[10].Descriptor()
+}
+
+func (AutopilotPart) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[10]
+}
+
+func (x AutopilotPart) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AutopilotPart.Descriptor instead.
+func (AutopilotPart) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{10}
+}
+
+// Why an autopilot ended. Unspecified while it has not.
+type AutopilotOutcome int32
+
+const (
+	AutopilotOutcome_AUTOPILOT_OUTCOME_UNSPECIFIED AutopilotOutcome = 0
+	// A model says that the goal is reached.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_FINISHED AutopilotOutcome = 1
+	// A model asks the people: `poll_id` is the question.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_ASKED AutopilotOutcome = 2
+	// The vote of a consensus decided.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_AGREED AutopilotOutcome = 3
+	// The vote of a consensus decided nothing.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_DISAGREED AutopilotOutcome = 4
+	// A person stopped it.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_STOPPED AutopilotOutcome = 5
+	// It has taken all of its turns.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_OUT_OF_TURNS AutopilotOutcome = 6
+	// It, the room or the server may not spend more.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_OUT_OF_MONEY AutopilotOutcome = 7
+	AutopilotOutcome_AUTOPILOT_OUTCOME_REPEATING    AutopilotOutcome = 8
+	// Its models failed, or too few of them are left.
+	AutopilotOutcome_AUTOPILOT_OUTCOME_BROKEN AutopilotOutcome = 9
+)
+
+// Enum value maps for AutopilotOutcome.
+var (
+	AutopilotOutcome_name = map[int32]string{
+		0: "AUTOPILOT_OUTCOME_UNSPECIFIED",
+		1: "AUTOPILOT_OUTCOME_FINISHED",
+		2: "AUTOPILOT_OUTCOME_ASKED",
+		3: "AUTOPILOT_OUTCOME_AGREED",
+		4: "AUTOPILOT_OUTCOME_DISAGREED",
+		5: "AUTOPILOT_OUTCOME_STOPPED",
+		6: "AUTOPILOT_OUTCOME_OUT_OF_TURNS",
+		7: "AUTOPILOT_OUTCOME_OUT_OF_MONEY",
+		8: "AUTOPILOT_OUTCOME_REPEATING",
+		9: "AUTOPILOT_OUTCOME_BROKEN",
+	}
+	AutopilotOutcome_value = map[string]int32{
+		"AUTOPILOT_OUTCOME_UNSPECIFIED":  0,
+		"AUTOPILOT_OUTCOME_FINISHED":     1,
+		"AUTOPILOT_OUTCOME_ASKED":        2,
+		"AUTOPILOT_OUTCOME_AGREED":       3,
+		"AUTOPILOT_OUTCOME_DISAGREED":    4,
+		"AUTOPILOT_OUTCOME_STOPPED":      5,
+		"AUTOPILOT_OUTCOME_OUT_OF_TURNS": 6,
+		"AUTOPILOT_OUTCOME_OUT_OF_MONEY": 7,
+		"AUTOPILOT_OUTCOME_REPEATING":    8,
+		"AUTOPILOT_OUTCOME_BROKEN":       9,
+	}
+)
+
+func (x AutopilotOutcome) Enum() *AutopilotOutcome {
+	p := new(AutopilotOutcome)
+	*p = x
+	return p
+}
+
+func (x AutopilotOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AutopilotOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[11].Descriptor()
+}
+
+func (AutopilotOutcome) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[11]
+}
+
+func (x AutopilotOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AutopilotOutcome.Descriptor instead.
+func (AutopilotOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{11}
+}
+
+// Why models that were mentioned are not asked.
+type Withholding int32
+
+const (
+	Withholding_WITHHOLDING_UNSPECIFIED Withholding = 0
+	// Enough models have asked one another in a row.
+	Withholding_WITHHOLDING_DEPTH Withholding = 1
+	// They go round in circles.
+	Withholding_WITHHOLDING_REPETITION Withholding = 2
+	// The room may not spend more.
+	Withholding_WITHHOLDING_BUDGET Withholding = 3
+	// Enough replies are under way.
+	Withholding_WITHHOLDING_BUSY Withholding = 4
+)
+
+// Enum value maps for Withholding.
+var (
+	Withholding_name = map[int32]string{
+		0: "WITHHOLDING_UNSPECIFIED",
+		1: "WITHHOLDING_DEPTH",
+		2: "WITHHOLDING_REPETITION",
+		3: "WITHHOLDING_BUDGET",
+		4: "WITHHOLDING_BUSY",
+	}
+	Withholding_value = map[string]int32{
+		"WITHHOLDING_UNSPECIFIED": 0,
+		"WITHHOLDING_DEPTH":       1,
+		"WITHHOLDING_REPETITION":  2,
+		"WITHHOLDING_BUDGET":      3,
+		"WITHHOLDING_BUSY":        4,
+	}
+)
+
+func (x Withholding) Enum() *Withholding {
+	p := new(Withholding)
+	*p = x
+	return p
+}
+
+func (x Withholding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Withholding) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[12].Descriptor()
+}
+
+func (Withholding) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[12]
+}
+
+func (x Withholding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Withholding.Descriptor instead.
+func (Withholding) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{12}
+}
+
+// What a call of a model was for.
+type Purpose int32
+
+const (
+	Purpose_PURPOSE_UNSPECIFIED Purpose = 0
+	Purpose_PURPOSE_BALLOT      Purpose = 1
+	Purpose_PURPOSE_SUMMARY     Purpose = 2
+	// A reply that was interrupted.
+	Purpose_PURPOSE_INTERRUPTED Purpose = 3
+)
+
+// Enum value maps for Purpose.
+var (
+	Purpose_name = map[int32]string{
+		0: "PURPOSE_UNSPECIFIED",
+		1: "PURPOSE_BALLOT",
+		2: "PURPOSE_SUMMARY",
+		3: "PURPOSE_INTERRUPTED",
+	}
+	Purpose_value = map[string]int32{
+		"PURPOSE_UNSPECIFIED": 0,
+		"PURPOSE_BALLOT":      1,
+		"PURPOSE_SUMMARY":     2,
+		"PURPOSE_INTERRUPTED": 3,
+	}
+)
+
+func (x Purpose) Enum() *Purpose {
+	p := new(Purpose)
+	*p = x
+	return p
+}
+
+func (x Purpose) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Purpose) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_room_room_proto_enumTypes[13].Descriptor()
+}
+
+func (Purpose) Type() protoreflect.EnumType {
+	return &file_api_room_room_proto_enumTypes[13]
+}
+
+func (x Purpose) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Purpose.Descriptor instead.
+func (Purpose) EnumDescriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{13}
+}
+
 type LLMConfig struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -631,7 +1119,9 @@ type Message struct {
 	Timestamp  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	PollId     *string                `protobuf:"bytes,8,opt,name=poll_id,json=pollId,proto3,oneof" json:"poll_id,omitempty"`
 	// What ended it; unspecified on messages people wrote.
-	End           MessageEnd `protobuf:"varint,50,opt,name=end,proto3,enum=api.room.MessageEnd" json:"end,omitempty"`
+	End MessageEnd `protobuf:"varint,50,opt,name=end,proto3,enum=api.room.MessageEnd" json:"end,omitempty"`
+	// The autopilot whose goal, or whose guidance, the message is; unset on every other message.
+	AutopilotId   *string `protobuf:"bytes,51,opt,name=autopilot_id,json=autopilotId,proto3,oneof" json:"autopilot_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -729,12 +1219,22 @@ func (x *Message) GetEnd() MessageEnd {
 	return MessageEnd_MESSAGE_END_UNSPECIFIED
 }
 
+func (x *Message) GetAutopilotId() string {
+	if x != nil && x.AutopilotId != nil {
+		return *x.AutopilotId
+	}
+	return ""
+}
+
+// What one voter votes. In an anonymous poll it says nothing of the voter: voter_id and voter_name are empty.
 type PollVote struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VoterId       string                 `protobuf:"bytes,1,opt,name=voter_id,json=voterId,proto3" json:"voter_id,omitempty"`
-	VoterName     string                 `protobuf:"bytes,2,opt,name=voter_name,json=voterName,proto3" json:"voter_name,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	VotedAt       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=voted_at,json=votedAt,proto3" json:"voted_at,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	VoterId   string                 `protobuf:"bytes,1,opt,name=voter_id,json=voterId,proto3" json:"voter_id,omitempty"`
+	VoterName string                 `protobuf:"bytes,2,opt,name=voter_name,json=voterName,proto3" json:"voter_name,omitempty"`
+	Reason    string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	VotedAt   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=voted_at,json=votedAt,proto3" json:"voted_at,omitempty"`
+	// Unspecified in an anonymous poll.
+	VoterType     ParticipantType `protobuf:"varint,50,opt,name=voter_type,json=voterType,proto3,enum=api.room.ParticipantType" json:"voter_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -797,12 +1297,20 @@ func (x *PollVote) GetVotedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *PollVote) GetVoterType() ParticipantType {
+	if x != nil {
+		return x.VoterType
+	}
+	return ParticipantType_PARTICIPANT_TYPE_UNSPECIFIED
+}
+
 type PollOption struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	Votes         []*PollVote            `protobuf:"bytes,4,rep,name=votes,proto3" json:"votes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The poll's id, a dot, and the option's number from 1, such as "17.2".
+	Id            string      `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Text          string      `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Description   string      `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Votes         []*PollVote `protobuf:"bytes,4,rep,name=votes,proto3" json:"votes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -880,6 +1388,23 @@ type Poll struct {
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	ClosedAt      *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
 	Mandatory     bool                   `protobuf:"varint,13,opt,name=mandatory,proto3" json:"mandatory,omitempty"`
+	// When it closes by itself; unset means never.
+	Deadline *timestamppb.Timestamp `protobuf:"bytes,50,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// Voters without which it decides nothing; 0 means that it needs none.
+	Quorum  uint32  `protobuf:"varint,51,opt,name=quorum,proto3" json:"quorum,omitempty"`
+	TieRule TieRule `protobuf:"varint,52,opt,name=tie_rule,json=tieRule,proto3,enum=api.room.TieRule" json:"tie_rule,omitempty"`
+	// What it came to; unset while it is open.
+	Result *PollResult `protobuf:"bytes,53,opt,name=result,proto3" json:"result,omitempty"`
+	// The models whose ballots are awaited; none once it is closed.
+	Awaited []*Ballot `protobuf:"bytes,54,rep,name=awaited,proto3" json:"awaited,omitempty"`
+	// The models that did not vote, each with its reason.
+	Missed []*Ballot  `protobuf:"bytes,55,rep,name=missed,proto3" json:"missed,omitempty"`
+	Ending PollEnding `protobuf:"varint,56,opt,name=ending,proto3,enum=api.room.PollEnding" json:"ending,omitempty"`
+	// Who closed it; empty while it is open, and if nobody did.
+	ClosedById   string `protobuf:"bytes,57,opt,name=closed_by_id,json=closedById,proto3" json:"closed_by_id,omitempty"`
+	ClosedByName string `protobuf:"bytes,58,opt,name=closed_by_name,json=closedByName,proto3" json:"closed_by_name,omitempty"`
+	// The autopilot that asks; empty on every other poll.
+	AutopilotId   string `protobuf:"bytes,59,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1005,20 +1530,930 @@ func (x *Poll) GetMandatory() bool {
 	return false
 }
 
+func (x *Poll) GetDeadline() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *Poll) GetQuorum() uint32 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+func (x *Poll) GetTieRule() TieRule {
+	if x != nil {
+		return x.TieRule
+	}
+	return TieRule_TIE_RULE_UNSPECIFIED
+}
+
+func (x *Poll) GetResult() *PollResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *Poll) GetAwaited() []*Ballot {
+	if x != nil {
+		return x.Awaited
+	}
+	return nil
+}
+
+func (x *Poll) GetMissed() []*Ballot {
+	if x != nil {
+		return x.Missed
+	}
+	return nil
+}
+
+func (x *Poll) GetEnding() PollEnding {
+	if x != nil {
+		return x.Ending
+	}
+	return PollEnding_POLL_ENDING_UNSPECIFIED
+}
+
+func (x *Poll) GetClosedById() string {
+	if x != nil {
+		return x.ClosedById
+	}
+	return ""
+}
+
+func (x *Poll) GetClosedByName() string {
+	if x != nil {
+		return x.ClosedByName
+	}
+	return ""
+}
+
+func (x *Poll) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+// A vote that is wanted of a model, or was.
+type Ballot struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	LlmId   string                 `protobuf:"bytes,1,opt,name=llm_id,json=llmId,proto3" json:"llm_id,omitempty"`
+	LlmName string                 `protobuf:"bytes,2,opt,name=llm_name,json=llmName,proto3" json:"llm_name,omitempty"`
+	// Why the model did not vote; empty while its ballot is awaited.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ballot) Reset() {
+	*x = Ballot{}
+	mi := &file_api_room_room_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ballot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ballot) ProtoMessage() {}
+
+func (x *Ballot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ballot.ProtoReflect.Descriptor instead.
+func (*Ballot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Ballot) GetLlmId() string {
+	if x != nil {
+		return x.LlmId
+	}
+	return ""
+}
+
+func (x *Ballot) GetLlmName() string {
+	if x != nil {
+		return x.LlmName
+	}
+	return ""
+}
+
+func (x *Ballot) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// What a poll came to.
+type PollResult struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Verdict PollVerdict            `protobuf:"varint,1,opt,name=verdict,proto3,enum=api.room.PollVerdict" json:"verdict,omitempty"`
+	// Empty unless the poll is decided.
+	WinnerOptionId string `protobuf:"bytes,2,opt,name=winner_option_id,json=winnerOptionId,proto3" json:"winner_option_id,omitempty"`
+	// The options with the most votes; none if nobody voted.
+	LeadingOptionIds []string `protobuf:"bytes,3,rep,name=leading_option_ids,json=leadingOptionIds,proto3" json:"leading_option_ids,omitempty"`
+	// The votes for each option, in the order of the poll's options.
+	Counts []uint32 `protobuf:"varint,4,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	// How many have voted.
+	Voters uint32 `protobuf:"varint,5,opt,name=voters,proto3" json:"voters,omitempty"`
+	// Who voted against the winner, and why; only where the poll is decided.
+	Dissents []*PollDissent `protobuf:"bytes,6,rep,name=dissents,proto3" json:"dissents,omitempty"`
+	// Of a mandatory poll: the models that failed to vote.
+	Missing       []*Ballot `protobuf:"bytes,7,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PollResult) Reset() {
+	*x = PollResult{}
+	mi := &file_api_room_room_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PollResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PollResult) ProtoMessage() {}
+
+func (x *PollResult) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PollResult.ProtoReflect.Descriptor instead.
+func (*PollResult) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PollResult) GetVerdict() PollVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return PollVerdict_POLL_VERDICT_UNSPECIFIED
+}
+
+func (x *PollResult) GetWinnerOptionId() string {
+	if x != nil {
+		return x.WinnerOptionId
+	}
+	return ""
+}
+
+func (x *PollResult) GetLeadingOptionIds() []string {
+	if x != nil {
+		return x.LeadingOptionIds
+	}
+	return nil
+}
+
+func (x *PollResult) GetCounts() []uint32 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *PollResult) GetVoters() uint32 {
+	if x != nil {
+		return x.Voters
+	}
+	return 0
+}
+
+func (x *PollResult) GetDissents() []*PollDissent {
+	if x != nil {
+		return x.Dissents
+	}
+	return nil
+}
+
+func (x *PollResult) GetMissing() []*Ballot {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+// A vote against what was decided. In an anonymous poll it says nothing of the voter.
+type PollDissent struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	VoterId   string                 `protobuf:"bytes,1,opt,name=voter_id,json=voterId,proto3" json:"voter_id,omitempty"`
+	VoterName string                 `protobuf:"bytes,2,opt,name=voter_name,json=voterName,proto3" json:"voter_name,omitempty"`
+	VoterType ParticipantType        `protobuf:"varint,3,opt,name=voter_type,json=voterType,proto3,enum=api.room.ParticipantType" json:"voter_type,omitempty"`
+	OptionIds []string               `protobuf:"bytes,4,rep,name=option_ids,json=optionIds,proto3" json:"option_ids,omitempty"`
+	// May be empty.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PollDissent) Reset() {
+	*x = PollDissent{}
+	mi := &file_api_room_room_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PollDissent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PollDissent) ProtoMessage() {}
+
+func (x *PollDissent) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PollDissent.ProtoReflect.Descriptor instead.
+func (*PollDissent) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PollDissent) GetVoterId() string {
+	if x != nil {
+		return x.VoterId
+	}
+	return ""
+}
+
+func (x *PollDissent) GetVoterName() string {
+	if x != nil {
+		return x.VoterName
+	}
+	return ""
+}
+
+func (x *PollDissent) GetVoterType() ParticipantType {
+	if x != nil {
+		return x.VoterType
+	}
+	return ParticipantType_PARTICIPANT_TYPE_UNSPECIFIED
+}
+
+func (x *PollDissent) GetOptionIds() []string {
+	if x != nil {
+		return x.OptionIds
+	}
+	return nil
+}
+
+func (x *PollDissent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// What calls of models took.
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tokens read.
+	InputTokens uint64 `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	// Tokens written.
+	OutputTokens uint64 `protobuf:"varint,2,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	// Money in billionths of a US dollar: 1 000 000 000 is one dollar.
+	NanoUsd int64 `protobuf:"varint,3,opt,name=nano_usd,json=nanoUsd,proto3" json:"nano_usd,omitempty"`
+	// Some of the calls have no known price, so nano_usd is too low.
+	Unpriced      bool `protobuf:"varint,4,opt,name=unpriced,proto3" json:"unpriced,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_api_room_room_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Usage) GetInputTokens() uint64 {
+	if x != nil {
+		return x.InputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetOutputTokens() uint64 {
+	if x != nil {
+		return x.OutputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetNanoUsd() int64 {
+	if x != nil {
+		return x.NanoUsd
+	}
+	return 0
+}
+
+func (x *Usage) GetUnpriced() bool {
+	if x != nil {
+		return x.Unpriced
+	}
+	return false
+}
+
+// The most that may be spent. A field that is 0 sets no limit.
+type Allowance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Money in billionths of a US dollar: 1 000 000 000 is one dollar.
+	NanoUsd int64 `protobuf:"varint,1,opt,name=nano_usd,json=nanoUsd,proto3" json:"nano_usd,omitempty"`
+	// Tokens, read and written together.
+	Tokens        uint64 `protobuf:"varint,2,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Allowance) Reset() {
+	*x = Allowance{}
+	mi := &file_api_room_room_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Allowance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Allowance) ProtoMessage() {}
+
+func (x *Allowance) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Allowance.ProtoReflect.Descriptor instead.
+func (*Allowance) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Allowance) GetNanoUsd() int64 {
+	if x != nil {
+		return x.NanoUsd
+	}
+	return 0
+}
+
+func (x *Allowance) GetTokens() uint64 {
+	if x != nil {
+		return x.Tokens
+	}
+	return 0
+}
+
+// What a room allows and what it may spend. The server's own limits hold beside it.
+type Policy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Models may open polls.
+	LlmPolls bool `protobuf:"varint,1,opt,name=llm_polls,json=llmPolls,proto3" json:"llm_polls,omitempty"`
+	// For as long as the room exists; unset means no limit.
+	Total *Allowance `protobuf:"bytes,2,opt,name=total,proto3" json:"total,omitempty"`
+	// From midnight to midnight, UTC; unset means no limit.
+	Day           *Allowance `protobuf:"bytes,3,opt,name=day,proto3" json:"day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_api_room_room_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Policy) GetLlmPolls() bool {
+	if x != nil {
+		return x.LlmPolls
+	}
+	return false
+}
+
+func (x *Policy) GetTotal() *Allowance {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *Policy) GetDay() *Allowance {
+	if x != nil {
+		return x.Day
+	}
+	return nil
+}
+
+// What one member of a room has spent: a model by its calls, a person by what they led to.
+type Account struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty if the member is not known to the room any more.
+	Name string          `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Type ParticipantType `protobuf:"varint,3,opt,name=type,proto3,enum=api.room.ParticipantType" json:"type,omitempty"`
+	// Calls of models.
+	Calls         uint64 `protobuf:"varint,4,opt,name=calls,proto3" json:"calls,omitempty"`
+	Usage         *Usage `protobuf:"bytes,5,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Account) Reset() {
+	*x = Account{}
+	mi := &file_api_room_room_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Account) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Account) ProtoMessage() {}
+
+func (x *Account) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Account.ProtoReflect.Descriptor instead.
+func (*Account) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Account) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Account) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Account) GetType() ParticipantType {
+	if x != nil {
+		return x.Type
+	}
+	return ParticipantType_PARTICIPANT_TYPE_UNSPECIFIED
+}
+
+func (x *Account) GetCalls() uint64 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
+func (x *Account) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// What a room has spent.
+type Accounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For as long as the room exists.
+	Total *Usage `protobuf:"bytes,1,opt,name=total,proto3" json:"total,omitempty"`
+	// On `date`.
+	Day *Usage `protobuf:"bytes,2,opt,name=day,proto3" json:"day,omitempty"`
+	// The day of the newest usage, UTC, such as "2026-11-22"; empty if there was none.
+	Date   string     `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	Llms   []*Account `protobuf:"bytes,4,rep,name=llms,proto3" json:"llms,omitempty"`
+	People []*Account `protobuf:"bytes,5,rep,name=people,proto3" json:"people,omitempty"`
+	// What calls under way may still take, where they have a limit.
+	Held          *Allowance `protobuf:"bytes,6,opt,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Accounts) Reset() {
+	*x = Accounts{}
+	mi := &file_api_room_room_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Accounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Accounts) ProtoMessage() {}
+
+func (x *Accounts) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Accounts.ProtoReflect.Descriptor instead.
+func (*Accounts) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Accounts) GetTotal() *Usage {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *Accounts) GetDay() *Usage {
+	if x != nil {
+		return x.Day
+	}
+	return nil
+}
+
+func (x *Accounts) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *Accounts) GetLlms() []*Account {
+	if x != nil {
+		return x.Llms
+	}
+	return nil
+}
+
+func (x *Accounts) GetPeople() []*Account {
+	if x != nil {
+		return x.People
+	}
+	return nil
+}
+
+func (x *Accounts) GetHeld() *Allowance {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// Models that work on a goal until it is done or needs a person.
+type Autopilot struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	// Who started it.
+	StarterId   string        `protobuf:"bytes,2,opt,name=starter_id,json=starterId,proto3" json:"starter_id,omitempty"`
+	StarterName string        `protobuf:"bytes,3,opt,name=starter_name,json=starterName,proto3" json:"starter_name,omitempty"`
+	Goal        string        `protobuf:"bytes,4,opt,name=goal,proto3" json:"goal,omitempty"`
+	Mode        AutopilotMode `protobuf:"varint,5,opt,name=mode,proto3,enum=api.room.AutopilotMode" json:"mode,omitempty"`
+	// Who takes part, in the order they speak.
+	LlmIds []string `protobuf:"bytes,6,rep,name=llm_ids,json=llmIds,proto3" json:"llm_ids,omitempty"`
+	// The leader or judge; empty where the mode has none.
+	LeadLlmId string `protobuf:"bytes,7,opt,name=lead_llm_id,json=leadLlmId,proto3" json:"lead_llm_id,omitempty"`
+	// The most turns it may take.
+	Turns uint32 `protobuf:"varint,8,opt,name=turns,proto3" json:"turns,omitempty"`
+	// The most it may spend, in billionths of a US dollar; 0 means no limit of its own.
+	LimitNanoUsd int64 `protobuf:"varint,9,opt,name=limit_nano_usd,json=limitNanoUsd,proto3" json:"limit_nano_usd,omitempty"`
+	// The turns begun so far.
+	Turn uint32 `protobuf:"varint,10,opt,name=turn,proto3" json:"turn,omitempty"`
+	// What its turns have taken so far.
+	Spent *Usage `protobuf:"bytes,11,opt,name=spent,proto3" json:"spent,omitempty"`
+	// Who speaks next, as things are; nobody once it has ended.
+	NextLlmIds []string `protobuf:"bytes,12,rep,name=next_llm_ids,json=nextLlmIds,proto3" json:"next_llm_ids,omitempty"`
+	// No turn begins until it is resumed.
+	Paused bool `protobuf:"varint,13,opt,name=paused,proto3" json:"paused,omitempty"`
+	// The vote under way, of a consensus; empty if there is none.
+	PollId string `protobuf:"bytes,14,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	// What people told the models to mind, oldest first.
+	Guides []*Message `protobuf:"bytes,15,rep,name=guides,proto3" json:"guides,omitempty"`
+	// How it ended; unset while it has not.
+	Ended         *AutopilotEnded `protobuf:"bytes,16,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Autopilot) Reset() {
+	*x = Autopilot{}
+	mi := &file_api_room_room_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Autopilot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Autopilot) ProtoMessage() {}
+
+func (x *Autopilot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Autopilot.ProtoReflect.Descriptor instead.
+func (*Autopilot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Autopilot) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *Autopilot) GetStarterId() string {
+	if x != nil {
+		return x.StarterId
+	}
+	return ""
+}
+
+func (x *Autopilot) GetStarterName() string {
+	if x != nil {
+		return x.StarterName
+	}
+	return ""
+}
+
+func (x *Autopilot) GetGoal() string {
+	if x != nil {
+		return x.Goal
+	}
+	return ""
+}
+
+func (x *Autopilot) GetMode() AutopilotMode {
+	if x != nil {
+		return x.Mode
+	}
+	return AutopilotMode_AUTOPILOT_MODE_UNSPECIFIED
+}
+
+func (x *Autopilot) GetLlmIds() []string {
+	if x != nil {
+		return x.LlmIds
+	}
+	return nil
+}
+
+func (x *Autopilot) GetLeadLlmId() string {
+	if x != nil {
+		return x.LeadLlmId
+	}
+	return ""
+}
+
+func (x *Autopilot) GetTurns() uint32 {
+	if x != nil {
+		return x.Turns
+	}
+	return 0
+}
+
+func (x *Autopilot) GetLimitNanoUsd() int64 {
+	if x != nil {
+		return x.LimitNanoUsd
+	}
+	return 0
+}
+
+func (x *Autopilot) GetTurn() uint32 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *Autopilot) GetSpent() *Usage {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *Autopilot) GetNextLlmIds() []string {
+	if x != nil {
+		return x.NextLlmIds
+	}
+	return nil
+}
+
+func (x *Autopilot) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Autopilot) GetPollId() string {
+	if x != nil {
+		return x.PollId
+	}
+	return ""
+}
+
+func (x *Autopilot) GetGuides() []*Message {
+	if x != nil {
+		return x.Guides
+	}
+	return nil
+}
+
+func (x *Autopilot) GetEnded() *AutopilotEnded {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+// What was said in a room up to a message, in a few words that a model wrote.
+type Summary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest message that it tells of.
+	UptoMessageId string                 `protobuf:"bytes,1,opt,name=upto_message_id,json=uptoMessageId,proto3" json:"upto_message_id,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	WrittenAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=written_at,json=writtenAt,proto3" json:"written_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Summary) Reset() {
+	*x = Summary{}
+	mi := &file_api_room_room_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Summary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Summary) ProtoMessage() {}
+
+func (x *Summary) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Summary.ProtoReflect.Descriptor instead.
+func (*Summary) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Summary) GetUptoMessageId() string {
+	if x != nil {
+		return x.UptoMessageId
+	}
+	return ""
+}
+
+func (x *Summary) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Summary) GetWrittenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WrittenAt
+	}
+	return nil
+}
+
 type CreateRoomRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Llms          []*LLMConfig           `protobuf:"bytes,2,rep,name=llms,proto3" json:"llms,omitempty"`
-	CreatedBy     string                 `protobuf:"bytes,3,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
-	Description   string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	Visibility    RoomVisibility         `protobuf:"varint,5,opt,name=visibility,proto3,enum=api.room.RoomVisibility" json:"visibility,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Llms        []*LLMConfig           `protobuf:"bytes,2,rep,name=llms,proto3" json:"llms,omitempty"`
+	CreatedBy   string                 `protobuf:"bytes,3,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	Description string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	Visibility  RoomVisibility         `protobuf:"varint,5,opt,name=visibility,proto3,enum=api.room.RoomVisibility" json:"visibility,omitempty"`
+	// What the room allows and may spend; unset means no limits but the server's, and that models may not open polls.
+	Policy        *Policy `protobuf:"bytes,50,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateRoomRequest) Reset() {
 	*x = CreateRoomRequest{}
-	mi := &file_api_room_room_proto_msgTypes[7]
+	mi := &file_api_room_room_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +2465,7 @@ func (x *CreateRoomRequest) String() string {
 func (*CreateRoomRequest) ProtoMessage() {}
 
 func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[7]
+	mi := &file_api_room_room_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +2478,7 @@ func (x *CreateRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomRequest.ProtoReflect.Descriptor instead.
 func (*CreateRoomRequest) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{7}
+	return file_api_room_room_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateRoomRequest) GetName() string {
@@ -1081,6 +2516,13 @@ func (x *CreateRoomRequest) GetVisibility() RoomVisibility {
 	return RoomVisibility_ROOM_VISIBILITY_UNSPECIFIED
 }
 
+func (x *CreateRoomRequest) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
 type CreateRoomResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RoomId        string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
@@ -1090,7 +2532,7 @@ type CreateRoomResponse struct {
 
 func (x *CreateRoomResponse) Reset() {
 	*x = CreateRoomResponse{}
-	mi := &file_api_room_room_proto_msgTypes[8]
+	mi := &file_api_room_room_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +2544,7 @@ func (x *CreateRoomResponse) String() string {
 func (*CreateRoomResponse) ProtoMessage() {}
 
 func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[8]
+	mi := &file_api_room_room_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +2557,7 @@ func (x *CreateRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoomResponse.ProtoReflect.Descriptor instead.
 func (*CreateRoomResponse) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{8}
+	return file_api_room_room_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateRoomResponse) GetRoomId() string {
@@ -1134,7 +2576,7 @@ type GetRoomRequest struct {
 
 func (x *GetRoomRequest) Reset() {
 	*x = GetRoomRequest{}
-	mi := &file_api_room_room_proto_msgTypes[9]
+	mi := &file_api_room_room_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +2588,7 @@ func (x *GetRoomRequest) String() string {
 func (*GetRoomRequest) ProtoMessage() {}
 
 func (x *GetRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[9]
+	mi := &file_api_room_room_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +2601,7 @@ func (x *GetRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoomRequest.ProtoReflect.Descriptor instead.
 func (*GetRoomRequest) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{9}
+	return file_api_room_room_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetRoomRequest) GetRoomId() string {
@@ -1173,14 +2615,19 @@ type GetRoomResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Room  *RoomInfo              `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
 	// The people who are online now.
-	Participants  []*Participant `protobuf:"bytes,2,rep,name=participants,proto3" json:"participants,omitempty"`
+	Participants []*Participant `protobuf:"bytes,2,rep,name=participants,proto3" json:"participants,omitempty"`
+	Policy       *Policy        `protobuf:"bytes,50,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The open ones, oldest first.
+	Polls []*Poll `protobuf:"bytes,51,rep,name=polls,proto3" json:"polls,omitempty"`
+	// The one that runs; unset if there is none.
+	Autopilot     *Autopilot `protobuf:"bytes,52,opt,name=autopilot,proto3" json:"autopilot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetRoomResponse) Reset() {
 	*x = GetRoomResponse{}
-	mi := &file_api_room_room_proto_msgTypes[10]
+	mi := &file_api_room_room_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +2639,7 @@ func (x *GetRoomResponse) String() string {
 func (*GetRoomResponse) ProtoMessage() {}
 
 func (x *GetRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[10]
+	mi := &file_api_room_room_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +2652,7 @@ func (x *GetRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoomResponse.ProtoReflect.Descriptor instead.
 func (*GetRoomResponse) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{10}
+	return file_api_room_room_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetRoomResponse) GetRoom() *RoomInfo {
@@ -1222,6 +2669,142 @@ func (x *GetRoomResponse) GetParticipants() []*Participant {
 	return nil
 }
 
+func (x *GetRoomResponse) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *GetRoomResponse) GetPolls() []*Poll {
+	if x != nil {
+		return x.Polls
+	}
+	return nil
+}
+
+func (x *GetRoomResponse) GetAutopilot() *Autopilot {
+	if x != nil {
+		return x.Autopilot
+	}
+	return nil
+}
+
+type GetCostRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RoomId        string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCostRequest) Reset() {
+	*x = GetCostRequest{}
+	mi := &file_api_room_room_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCostRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCostRequest) ProtoMessage() {}
+
+func (x *GetCostRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCostRequest.ProtoReflect.Descriptor instead.
+func (*GetCostRequest) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetCostRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+type GetCostResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `date` is today, UTC, and `day` what was spent today.
+	Accounts *Accounts `protobuf:"bytes,1,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// The room's own limits.
+	Policy *Policy `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The server's limits for any room; a field that is 0 sets none.
+	ServerTotal   *Allowance `protobuf:"bytes,3,opt,name=server_total,json=serverTotal,proto3" json:"server_total,omitempty"`
+	ServerDay     *Allowance `protobuf:"bytes,4,opt,name=server_day,json=serverDay,proto3" json:"server_day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCostResponse) Reset() {
+	*x = GetCostResponse{}
+	mi := &file_api_room_room_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCostResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCostResponse) ProtoMessage() {}
+
+func (x *GetCostResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCostResponse.ProtoReflect.Descriptor instead.
+func (*GetCostResponse) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetCostResponse) GetAccounts() *Accounts {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *GetCostResponse) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *GetCostResponse) GetServerTotal() *Allowance {
+	if x != nil {
+		return x.ServerTotal
+	}
+	return nil
+}
+
+func (x *GetCostResponse) GetServerDay() *Allowance {
+	if x != nil {
+		return x.ServerDay
+	}
+	return nil
+}
+
 type ListRoomsRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	UserId *string                `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
@@ -1234,7 +2817,7 @@ type ListRoomsRequest struct {
 
 func (x *ListRoomsRequest) Reset() {
 	*x = ListRoomsRequest{}
-	mi := &file_api_room_room_proto_msgTypes[11]
+	mi := &file_api_room_room_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +2829,7 @@ func (x *ListRoomsRequest) String() string {
 func (*ListRoomsRequest) ProtoMessage() {}
 
 func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[11]
+	mi := &file_api_room_room_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +2842,7 @@ func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsRequest.ProtoReflect.Descriptor instead.
 func (*ListRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{11}
+	return file_api_room_room_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListRoomsRequest) GetUserId() string {
@@ -1294,7 +2877,7 @@ type ListRoomsResponse struct {
 
 func (x *ListRoomsResponse) Reset() {
 	*x = ListRoomsResponse{}
-	mi := &file_api_room_room_proto_msgTypes[12]
+	mi := &file_api_room_room_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +2889,7 @@ func (x *ListRoomsResponse) String() string {
 func (*ListRoomsResponse) ProtoMessage() {}
 
 func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[12]
+	mi := &file_api_room_room_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +2902,7 @@ func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsResponse.ProtoReflect.Descriptor instead.
 func (*ListRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{12}
+	return file_api_room_room_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListRoomsResponse) GetRooms() []*RoomInfo {
@@ -1348,7 +2931,7 @@ type LoadHistoryRequest struct {
 
 func (x *LoadHistoryRequest) Reset() {
 	*x = LoadHistoryRequest{}
-	mi := &file_api_room_room_proto_msgTypes[13]
+	mi := &file_api_room_room_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +2943,7 @@ func (x *LoadHistoryRequest) String() string {
 func (*LoadHistoryRequest) ProtoMessage() {}
 
 func (x *LoadHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[13]
+	mi := &file_api_room_room_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +2956,7 @@ func (x *LoadHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadHistoryRequest.ProtoReflect.Descriptor instead.
 func (*LoadHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{13}
+	return file_api_room_room_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LoadHistoryRequest) GetRoomId() string {
@@ -1408,7 +2991,7 @@ type LoadHistoryResponse struct {
 
 func (x *LoadHistoryResponse) Reset() {
 	*x = LoadHistoryResponse{}
-	mi := &file_api_room_room_proto_msgTypes[14]
+	mi := &file_api_room_room_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +3003,7 @@ func (x *LoadHistoryResponse) String() string {
 func (*LoadHistoryResponse) ProtoMessage() {}
 
 func (x *LoadHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[14]
+	mi := &file_api_room_room_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +3016,7 @@ func (x *LoadHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadHistoryResponse.ProtoReflect.Descriptor instead.
 func (*LoadHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{14}
+	return file_api_room_room_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LoadHistoryResponse) GetMessages() []*Message {
@@ -1469,6 +3052,12 @@ type ClientMessage struct {
 	//	*ClientMessage_Leave
 	//	*ClientMessage_SetRole
 	//	*ClientMessage_SetVisibility
+	//	*ClientMessage_StartAutopilot
+	//	*ClientMessage_PauseAutopilot
+	//	*ClientMessage_ResumeAutopilot
+	//	*ClientMessage_GuideAutopilot
+	//	*ClientMessage_StopAutopilot
+	//	*ClientMessage_SetPolicy
 	Payload isClientMessage_Payload `protobuf_oneof:"payload"`
 	// A key that makes re-sending safe: the same key by the same person has one effect, however often it is sent. The
 	// event that acknowledges the message carries it again. 64 bytes at most; a fresh random one per message.
@@ -1479,7 +3068,7 @@ type ClientMessage struct {
 
 func (x *ClientMessage) Reset() {
 	*x = ClientMessage{}
-	mi := &file_api_room_room_proto_msgTypes[15]
+	mi := &file_api_room_room_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +3080,7 @@ func (x *ClientMessage) String() string {
 func (*ClientMessage) ProtoMessage() {}
 
 func (x *ClientMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[15]
+	mi := &file_api_room_room_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +3093,7 @@ func (x *ClientMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientMessage.ProtoReflect.Descriptor instead.
 func (*ClientMessage) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{15}
+	return file_api_room_room_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ClientMessage) GetPayload() isClientMessage_Payload {
@@ -1649,6 +3238,60 @@ func (x *ClientMessage) GetSetVisibility() *SetVisibility {
 	return nil
 }
 
+func (x *ClientMessage) GetStartAutopilot() *StartAutopilot {
+	if x != nil {
+		if x, ok := x.Payload.(*ClientMessage_StartAutopilot); ok {
+			return x.StartAutopilot
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetPauseAutopilot() *PauseAutopilot {
+	if x != nil {
+		if x, ok := x.Payload.(*ClientMessage_PauseAutopilot); ok {
+			return x.PauseAutopilot
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetResumeAutopilot() *ResumeAutopilot {
+	if x != nil {
+		if x, ok := x.Payload.(*ClientMessage_ResumeAutopilot); ok {
+			return x.ResumeAutopilot
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetGuideAutopilot() *GuideAutopilot {
+	if x != nil {
+		if x, ok := x.Payload.(*ClientMessage_GuideAutopilot); ok {
+			return x.GuideAutopilot
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetStopAutopilot() *StopAutopilot {
+	if x != nil {
+		if x, ok := x.Payload.(*ClientMessage_StopAutopilot); ok {
+			return x.StopAutopilot
+		}
+	}
+	return nil
+}
+
+func (x *ClientMessage) GetSetPolicy() *SetPolicy {
+	if x != nil {
+		if x, ok := x.Payload.(*ClientMessage_SetPolicy); ok {
+			return x.SetPolicy
+		}
+	}
+	return nil
+}
+
 func (x *ClientMessage) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -1720,6 +3363,30 @@ type ClientMessage_SetVisibility struct {
 	SetVisibility *SetVisibility `protobuf:"bytes,103,opt,name=set_visibility,json=setVisibility,proto3,oneof"`
 }
 
+type ClientMessage_StartAutopilot struct {
+	StartAutopilot *StartAutopilot `protobuf:"bytes,104,opt,name=start_autopilot,json=startAutopilot,proto3,oneof"`
+}
+
+type ClientMessage_PauseAutopilot struct {
+	PauseAutopilot *PauseAutopilot `protobuf:"bytes,105,opt,name=pause_autopilot,json=pauseAutopilot,proto3,oneof"`
+}
+
+type ClientMessage_ResumeAutopilot struct {
+	ResumeAutopilot *ResumeAutopilot `protobuf:"bytes,106,opt,name=resume_autopilot,json=resumeAutopilot,proto3,oneof"`
+}
+
+type ClientMessage_GuideAutopilot struct {
+	GuideAutopilot *GuideAutopilot `protobuf:"bytes,107,opt,name=guide_autopilot,json=guideAutopilot,proto3,oneof"`
+}
+
+type ClientMessage_StopAutopilot struct {
+	StopAutopilot *StopAutopilot `protobuf:"bytes,108,opt,name=stop_autopilot,json=stopAutopilot,proto3,oneof"`
+}
+
+type ClientMessage_SetPolicy struct {
+	SetPolicy *SetPolicy `protobuf:"bytes,109,opt,name=set_policy,json=setPolicy,proto3,oneof"`
+}
+
 func (*ClientMessage_Join) isClientMessage_Payload() {}
 
 func (*ClientMessage_Message) isClientMessage_Payload() {}
@@ -1750,6 +3417,18 @@ func (*ClientMessage_SetRole) isClientMessage_Payload() {}
 
 func (*ClientMessage_SetVisibility) isClientMessage_Payload() {}
 
+func (*ClientMessage_StartAutopilot) isClientMessage_Payload() {}
+
+func (*ClientMessage_PauseAutopilot) isClientMessage_Payload() {}
+
+func (*ClientMessage_ResumeAutopilot) isClientMessage_Payload() {}
+
+func (*ClientMessage_GuideAutopilot) isClientMessage_Payload() {}
+
+func (*ClientMessage_StopAutopilot) isClientMessage_Payload() {}
+
+func (*ClientMessage_SetPolicy) isClientMessage_Payload() {}
+
 type JoinRoom struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	RoomId      string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
@@ -1767,7 +3446,7 @@ type JoinRoom struct {
 
 func (x *JoinRoom) Reset() {
 	*x = JoinRoom{}
-	mi := &file_api_room_room_proto_msgTypes[16]
+	mi := &file_api_room_room_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +3458,7 @@ func (x *JoinRoom) String() string {
 func (*JoinRoom) ProtoMessage() {}
 
 func (x *JoinRoom) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[16]
+	mi := &file_api_room_room_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +3471,7 @@ func (x *JoinRoom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoom.ProtoReflect.Descriptor instead.
 func (*JoinRoom) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{16}
+	return file_api_room_room_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *JoinRoom) GetRoomId() string {
@@ -1855,7 +3534,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_api_room_room_proto_msgTypes[17]
+	mi := &file_api_room_room_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +3546,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[17]
+	mi := &file_api_room_room_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +3559,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{17}
+	return file_api_room_room_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Cursor) GetEpoch() string {
@@ -1908,7 +3587,7 @@ type SendMessage struct {
 
 func (x *SendMessage) Reset() {
 	*x = SendMessage{}
-	mi := &file_api_room_room_proto_msgTypes[18]
+	mi := &file_api_room_room_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +3599,7 @@ func (x *SendMessage) String() string {
 func (*SendMessage) ProtoMessage() {}
 
 func (x *SendMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[18]
+	mi := &file_api_room_room_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +3612,7 @@ func (x *SendMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessage.ProtoReflect.Descriptor instead.
 func (*SendMessage) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{18}
+	return file_api_room_room_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SendMessage) GetContent() string {
@@ -1966,7 +3645,7 @@ type TypingIndicator struct {
 
 func (x *TypingIndicator) Reset() {
 	*x = TypingIndicator{}
-	mi := &file_api_room_room_proto_msgTypes[19]
+	mi := &file_api_room_room_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1978,7 +3657,7 @@ func (x *TypingIndicator) String() string {
 func (*TypingIndicator) ProtoMessage() {}
 
 func (x *TypingIndicator) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[19]
+	mi := &file_api_room_room_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1991,7 +3670,7 @@ func (x *TypingIndicator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingIndicator.ProtoReflect.Descriptor instead.
 func (*TypingIndicator) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{19}
+	return file_api_room_room_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TypingIndicator) GetIsTyping() bool {
@@ -2012,7 +3691,7 @@ type InterruptLLM struct {
 
 func (x *InterruptLLM) Reset() {
 	*x = InterruptLLM{}
-	mi := &file_api_room_room_proto_msgTypes[20]
+	mi := &file_api_room_room_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +3703,7 @@ func (x *InterruptLLM) String() string {
 func (*InterruptLLM) ProtoMessage() {}
 
 func (x *InterruptLLM) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[20]
+	mi := &file_api_room_room_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +3716,7 @@ func (x *InterruptLLM) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InterruptLLM.ProtoReflect.Descriptor instead.
 func (*InterruptLLM) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{20}
+	return file_api_room_room_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *InterruptLLM) GetLlmId() string {
@@ -2062,7 +3741,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_api_room_room_proto_msgTypes[21]
+	mi := &file_api_room_room_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +3753,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[21]
+	mi := &file_api_room_room_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +3766,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{21}
+	return file_api_room_room_proto_rawDescGZIP(), []int{33}
 }
 
 type Pong struct {
@@ -2098,7 +3777,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_api_room_room_proto_msgTypes[22]
+	mi := &file_api_room_room_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +3789,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[22]
+	mi := &file_api_room_room_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +3802,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{22}
+	return file_api_room_room_proto_rawDescGZIP(), []int{34}
 }
 
 type AddLLM struct {
@@ -2135,7 +3814,7 @@ type AddLLM struct {
 
 func (x *AddLLM) Reset() {
 	*x = AddLLM{}
-	mi := &file_api_room_room_proto_msgTypes[23]
+	mi := &file_api_room_room_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2147,7 +3826,7 @@ func (x *AddLLM) String() string {
 func (*AddLLM) ProtoMessage() {}
 
 func (x *AddLLM) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[23]
+	mi := &file_api_room_room_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2160,7 +3839,7 @@ func (x *AddLLM) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddLLM.ProtoReflect.Descriptor instead.
 func (*AddLLM) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{23}
+	return file_api_room_room_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AddLLM) GetLlm() *LLMConfig {
@@ -2185,7 +3864,7 @@ type UpdateLLM struct {
 
 func (x *UpdateLLM) Reset() {
 	*x = UpdateLLM{}
-	mi := &file_api_room_room_proto_msgTypes[24]
+	mi := &file_api_room_room_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +3876,7 @@ func (x *UpdateLLM) String() string {
 func (*UpdateLLM) ProtoMessage() {}
 
 func (x *UpdateLLM) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[24]
+	mi := &file_api_room_room_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +3889,7 @@ func (x *UpdateLLM) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateLLM.ProtoReflect.Descriptor instead.
 func (*UpdateLLM) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{24}
+	return file_api_room_room_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UpdateLLM) GetLlmId() string {
@@ -2271,7 +3950,7 @@ type RemoveLLM struct {
 
 func (x *RemoveLLM) Reset() {
 	*x = RemoveLLM{}
-	mi := &file_api_room_room_proto_msgTypes[25]
+	mi := &file_api_room_room_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +3962,7 @@ func (x *RemoveLLM) String() string {
 func (*RemoveLLM) ProtoMessage() {}
 
 func (x *RemoveLLM) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[25]
+	mi := &file_api_room_room_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +3975,7 @@ func (x *RemoveLLM) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveLLM.ProtoReflect.Descriptor instead.
 func (*RemoveLLM) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{25}
+	return file_api_room_room_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RemoveLLM) GetLlmId() string {
@@ -2313,13 +3992,18 @@ type CreatePoll struct {
 	AllowMultiple bool                   `protobuf:"varint,3,opt,name=allow_multiple,json=allowMultiple,proto3" json:"allow_multiple,omitempty"`
 	Anonymous     bool                   `protobuf:"varint,4,opt,name=anonymous,proto3" json:"anonymous,omitempty"`
 	Mandatory     bool                   `protobuf:"varint,5,opt,name=mandatory,proto3" json:"mandatory,omitempty"`
+	// How long it stays open; unset means until somebody closes it.
+	OpenFor *durationpb.Duration `protobuf:"bytes,50,opt,name=open_for,json=openFor,proto3" json:"open_for,omitempty"`
+	// Voters without which it decides nothing; 0 means that it needs none.
+	Quorum        uint32  `protobuf:"varint,51,opt,name=quorum,proto3" json:"quorum,omitempty"`
+	TieRule       TieRule `protobuf:"varint,52,opt,name=tie_rule,json=tieRule,proto3,enum=api.room.TieRule" json:"tie_rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreatePoll) Reset() {
 	*x = CreatePoll{}
-	mi := &file_api_room_room_proto_msgTypes[26]
+	mi := &file_api_room_room_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +4015,7 @@ func (x *CreatePoll) String() string {
 func (*CreatePoll) ProtoMessage() {}
 
 func (x *CreatePoll) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[26]
+	mi := &file_api_room_room_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +4028,7 @@ func (x *CreatePoll) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePoll.ProtoReflect.Descriptor instead.
 func (*CreatePoll) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{26}
+	return file_api_room_room_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CreatePoll) GetQuestion() string {
@@ -2382,6 +4066,27 @@ func (x *CreatePoll) GetMandatory() bool {
 	return false
 }
 
+func (x *CreatePoll) GetOpenFor() *durationpb.Duration {
+	if x != nil {
+		return x.OpenFor
+	}
+	return nil
+}
+
+func (x *CreatePoll) GetQuorum() uint32 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+func (x *CreatePoll) GetTieRule() TieRule {
+	if x != nil {
+		return x.TieRule
+	}
+	return TieRule_TIE_RULE_UNSPECIFIED
+}
+
 type PollOptionInput struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
@@ -2392,7 +4097,7 @@ type PollOptionInput struct {
 
 func (x *PollOptionInput) Reset() {
 	*x = PollOptionInput{}
-	mi := &file_api_room_room_proto_msgTypes[27]
+	mi := &file_api_room_room_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2404,7 +4109,7 @@ func (x *PollOptionInput) String() string {
 func (*PollOptionInput) ProtoMessage() {}
 
 func (x *PollOptionInput) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[27]
+	mi := &file_api_room_room_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2417,7 +4122,7 @@ func (x *PollOptionInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollOptionInput.ProtoReflect.Descriptor instead.
 func (*PollOptionInput) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{27}
+	return file_api_room_room_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PollOptionInput) GetText() string {
@@ -2434,18 +4139,22 @@ func (x *PollOptionInput) GetDescription() string {
 	return ""
 }
 
+// In a single-choice poll a vote takes the place of the voter's earlier one, in a multiple-choice poll it adds to it. It
+// is acknowledged by `accepted`: what others see of a vote carries no client_id.
 type CastVote struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PollId        string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
-	OptionIds     []string               `protobuf:"bytes,2,rep,name=option_ids,json=optionIds,proto3" json:"option_ids,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	PollId    string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	OptionIds []string               `protobuf:"bytes,2,rep,name=option_ids,json=optionIds,proto3" json:"option_ids,omitempty"`
+	Reason    string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// option_ids are the whole vote, also in a multiple-choice poll; none withdraws it.
+	Replace       bool `protobuf:"varint,50,opt,name=replace,proto3" json:"replace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CastVote) Reset() {
 	*x = CastVote{}
-	mi := &file_api_room_room_proto_msgTypes[28]
+	mi := &file_api_room_room_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +4166,7 @@ func (x *CastVote) String() string {
 func (*CastVote) ProtoMessage() {}
 
 func (x *CastVote) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[28]
+	mi := &file_api_room_room_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +4179,7 @@ func (x *CastVote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CastVote.ProtoReflect.Descriptor instead.
 func (*CastVote) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{28}
+	return file_api_room_room_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CastVote) GetPollId() string {
@@ -2494,6 +4203,13 @@ func (x *CastVote) GetReason() string {
 	return ""
 }
 
+func (x *CastVote) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
 type ClosePoll struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PollId        string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
@@ -2503,7 +4219,7 @@ type ClosePoll struct {
 
 func (x *ClosePoll) Reset() {
 	*x = ClosePoll{}
-	mi := &file_api_room_room_proto_msgTypes[29]
+	mi := &file_api_room_room_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2515,7 +4231,7 @@ func (x *ClosePoll) String() string {
 func (*ClosePoll) ProtoMessage() {}
 
 func (x *ClosePoll) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[29]
+	mi := &file_api_room_room_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2528,7 +4244,7 @@ func (x *ClosePoll) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClosePoll.ProtoReflect.Descriptor instead.
 func (*ClosePoll) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{29}
+	return file_api_room_room_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ClosePoll) GetPollId() string {
@@ -2547,7 +4263,7 @@ type UpdateRoomDescription struct {
 
 func (x *UpdateRoomDescription) Reset() {
 	*x = UpdateRoomDescription{}
-	mi := &file_api_room_room_proto_msgTypes[30]
+	mi := &file_api_room_room_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +4275,7 @@ func (x *UpdateRoomDescription) String() string {
 func (*UpdateRoomDescription) ProtoMessage() {}
 
 func (x *UpdateRoomDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[30]
+	mi := &file_api_room_room_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +4288,7 @@ func (x *UpdateRoomDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRoomDescription.ProtoReflect.Descriptor instead.
 func (*UpdateRoomDescription) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{30}
+	return file_api_room_room_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *UpdateRoomDescription) GetDescription() string {
@@ -2591,7 +4307,7 @@ type LeaveRoom struct {
 
 func (x *LeaveRoom) Reset() {
 	*x = LeaveRoom{}
-	mi := &file_api_room_room_proto_msgTypes[31]
+	mi := &file_api_room_room_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2603,7 +4319,7 @@ func (x *LeaveRoom) String() string {
 func (*LeaveRoom) ProtoMessage() {}
 
 func (x *LeaveRoom) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[31]
+	mi := &file_api_room_room_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2616,7 +4332,7 @@ func (x *LeaveRoom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoom.ProtoReflect.Descriptor instead.
 func (*LeaveRoom) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{31}
+	return file_api_room_room_proto_rawDescGZIP(), []int{43}
 }
 
 // Only an ADMIN may change somebody's role, and a room keeps at least one ADMIN.
@@ -2630,7 +4346,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_api_room_room_proto_msgTypes[32]
+	mi := &file_api_room_room_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2642,7 +4358,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[32]
+	mi := &file_api_room_room_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2655,7 +4371,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{32}
+	return file_api_room_room_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SetRole) GetUserId() string {
@@ -2682,7 +4398,7 @@ type SetVisibility struct {
 
 func (x *SetVisibility) Reset() {
 	*x = SetVisibility{}
-	mi := &file_api_room_room_proto_msgTypes[33]
+	mi := &file_api_room_room_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +4410,7 @@ func (x *SetVisibility) String() string {
 func (*SetVisibility) ProtoMessage() {}
 
 func (x *SetVisibility) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[33]
+	mi := &file_api_room_room_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +4423,7 @@ func (x *SetVisibility) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVisibility.ProtoReflect.Descriptor instead.
 func (*SetVisibility) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{33}
+	return file_api_room_room_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SetVisibility) GetVisibility() RoomVisibility {
@@ -2715,6 +4431,327 @@ func (x *SetVisibility) GetVisibility() RoomVisibility {
 		return x.Visibility
 	}
 	return RoomVisibility_ROOM_VISIBILITY_UNSPECIFIED
+}
+
+// Has models of the room work on a goal.
+type StartAutopilot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Goal  string                 `protobuf:"bytes,1,opt,name=goal,proto3" json:"goal,omitempty"`
+	Mode  AutopilotMode          `protobuf:"varint,2,opt,name=mode,proto3,enum=api.room.AutopilotMode" json:"mode,omitempty"`
+	// Who takes part, in the order they speak; none means all models of the room.
+	LlmIds []string `protobuf:"bytes,3,rep,name=llm_ids,json=llmIds,proto3" json:"llm_ids,omitempty"`
+	// The leader or judge; empty means the first, where the mode has one.
+	LeadLlmId string `protobuf:"bytes,4,opt,name=lead_llm_id,json=leadLlmId,proto3" json:"lead_llm_id,omitempty"`
+	// The most turns; 0 means as many as the server likes.
+	Turns uint32 `protobuf:"varint,5,opt,name=turns,proto3" json:"turns,omitempty"`
+	// The most it may spend, in billionths of a US dollar; 0 means no limit of its own.
+	LimitNanoUsd  int64 `protobuf:"varint,6,opt,name=limit_nano_usd,json=limitNanoUsd,proto3" json:"limit_nano_usd,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartAutopilot) Reset() {
+	*x = StartAutopilot{}
+	mi := &file_api_room_room_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartAutopilot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartAutopilot) ProtoMessage() {}
+
+func (x *StartAutopilot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartAutopilot.ProtoReflect.Descriptor instead.
+func (*StartAutopilot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *StartAutopilot) GetGoal() string {
+	if x != nil {
+		return x.Goal
+	}
+	return ""
+}
+
+func (x *StartAutopilot) GetMode() AutopilotMode {
+	if x != nil {
+		return x.Mode
+	}
+	return AutopilotMode_AUTOPILOT_MODE_UNSPECIFIED
+}
+
+func (x *StartAutopilot) GetLlmIds() []string {
+	if x != nil {
+		return x.LlmIds
+	}
+	return nil
+}
+
+func (x *StartAutopilot) GetLeadLlmId() string {
+	if x != nil {
+		return x.LeadLlmId
+	}
+	return ""
+}
+
+func (x *StartAutopilot) GetTurns() uint32 {
+	if x != nil {
+		return x.Turns
+	}
+	return 0
+}
+
+func (x *StartAutopilot) GetLimitNanoUsd() int64 {
+	if x != nil {
+		return x.LimitNanoUsd
+	}
+	return 0
+}
+
+// Lets no further turn begin. Turns under way go on.
+type PauseAutopilot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId   string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseAutopilot) Reset() {
+	*x = PauseAutopilot{}
+	mi := &file_api_room_room_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseAutopilot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseAutopilot) ProtoMessage() {}
+
+func (x *PauseAutopilot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseAutopilot.ProtoReflect.Descriptor instead.
+func (*PauseAutopilot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *PauseAutopilot) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+type ResumeAutopilot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId   string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeAutopilot) Reset() {
+	*x = ResumeAutopilot{}
+	mi := &file_api_room_room_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeAutopilot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeAutopilot) ProtoMessage() {}
+
+func (x *ResumeAutopilot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeAutopilot.ProtoReflect.Descriptor instead.
+func (*ResumeAutopilot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ResumeAutopilot) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+// Tells the models what to mind from their next turn on. Everybody sees it as a message.
+type GuideAutopilot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId   string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuideAutopilot) Reset() {
+	*x = GuideAutopilot{}
+	mi := &file_api_room_room_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuideAutopilot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuideAutopilot) ProtoMessage() {}
+
+func (x *GuideAutopilot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuideAutopilot.ProtoReflect.Descriptor instead.
+func (*GuideAutopilot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *GuideAutopilot) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *GuideAutopilot) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Ends it, and interrupts the turns under way.
+type StopAutopilot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId   string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopAutopilot) Reset() {
+	*x = StopAutopilot{}
+	mi := &file_api_room_room_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopAutopilot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopAutopilot) ProtoMessage() {}
+
+func (x *StopAutopilot) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopAutopilot.ProtoReflect.Descriptor instead.
+func (*StopAutopilot) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *StopAutopilot) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+// Changes what the room allows and may spend, all of it. Only an ADMIN may.
+type SetPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        *Policy                `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPolicy) Reset() {
+	*x = SetPolicy{}
+	mi := &file_api_room_room_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPolicy) ProtoMessage() {}
+
+func (x *SetPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPolicy.ProtoReflect.Descriptor instead.
+func (*SetPolicy) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *SetPolicy) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
 }
 
 type ServerEvent struct {
@@ -2742,6 +4779,17 @@ type ServerEvent struct {
 	//	*ServerEvent_UserUpdated
 	//	*ServerEvent_Resumed
 	//	*ServerEvent_Present
+	//	*ServerEvent_BallotRequested
+	//	*ServerEvent_BallotMissed
+	//	*ServerEvent_ReplyWithheld
+	//	*ServerEvent_AutopilotStarted
+	//	*ServerEvent_AutopilotTurn
+	//	*ServerEvent_AutopilotPaused
+	//	*ServerEvent_AutopilotResumed
+	//	*ServerEvent_AutopilotEnded
+	//	*ServerEvent_PolicyChanged
+	//	*ServerEvent_Spent
+	//	*ServerEvent_SummaryWritten
 	Payload isServerEvent_Payload `protobuf_oneof:"payload"`
 	// The entry of the room's log this event tells of; 0 on events that are not stored (typing, chunks, presence).
 	// Offsets grow; they may jump, since not every entry concerns every client.
@@ -2760,7 +4808,7 @@ type ServerEvent struct {
 
 func (x *ServerEvent) Reset() {
 	*x = ServerEvent{}
-	mi := &file_api_room_room_proto_msgTypes[34]
+	mi := &file_api_room_room_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2772,7 +4820,7 @@ func (x *ServerEvent) String() string {
 func (*ServerEvent) ProtoMessage() {}
 
 func (x *ServerEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[34]
+	mi := &file_api_room_room_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2785,7 +4833,7 @@ func (x *ServerEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerEvent.ProtoReflect.Descriptor instead.
 func (*ServerEvent) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{34}
+	return file_api_room_room_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ServerEvent) GetPayload() isServerEvent_Payload {
@@ -2984,6 +5032,105 @@ func (x *ServerEvent) GetPresent() *Present {
 	return nil
 }
 
+func (x *ServerEvent) GetBallotRequested() *BallotRequested {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_BallotRequested); ok {
+			return x.BallotRequested
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetBallotMissed() *BallotMissed {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_BallotMissed); ok {
+			return x.BallotMissed
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetReplyWithheld() *ReplyWithheld {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_ReplyWithheld); ok {
+			return x.ReplyWithheld
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetAutopilotStarted() *AutopilotStarted {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_AutopilotStarted); ok {
+			return x.AutopilotStarted
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetAutopilotTurn() *AutopilotTurn {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_AutopilotTurn); ok {
+			return x.AutopilotTurn
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetAutopilotPaused() *AutopilotPaused {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_AutopilotPaused); ok {
+			return x.AutopilotPaused
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetAutopilotResumed() *AutopilotResumed {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_AutopilotResumed); ok {
+			return x.AutopilotResumed
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetAutopilotEnded() *AutopilotEnded {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_AutopilotEnded); ok {
+			return x.AutopilotEnded
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetPolicyChanged() *PolicyChanged {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_PolicyChanged); ok {
+			return x.PolicyChanged
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetSpent() *Spent {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_Spent); ok {
+			return x.Spent
+		}
+	}
+	return nil
+}
+
+func (x *ServerEvent) GetSummaryWritten() *SummaryWritten {
+	if x != nil {
+		if x, ok := x.Payload.(*ServerEvent_SummaryWritten); ok {
+			return x.SummaryWritten
+		}
+	}
+	return nil
+}
+
 func (x *ServerEvent) GetOffset() uint64 {
 	if x != nil {
 		return x.Offset
@@ -3107,6 +5254,50 @@ type ServerEvent_Present struct {
 	Present *Present `protobuf:"bytes,108,opt,name=present,proto3,oneof"`
 }
 
+type ServerEvent_BallotRequested struct {
+	BallotRequested *BallotRequested `protobuf:"bytes,109,opt,name=ballot_requested,json=ballotRequested,proto3,oneof"`
+}
+
+type ServerEvent_BallotMissed struct {
+	BallotMissed *BallotMissed `protobuf:"bytes,110,opt,name=ballot_missed,json=ballotMissed,proto3,oneof"`
+}
+
+type ServerEvent_ReplyWithheld struct {
+	ReplyWithheld *ReplyWithheld `protobuf:"bytes,111,opt,name=reply_withheld,json=replyWithheld,proto3,oneof"`
+}
+
+type ServerEvent_AutopilotStarted struct {
+	AutopilotStarted *AutopilotStarted `protobuf:"bytes,112,opt,name=autopilot_started,json=autopilotStarted,proto3,oneof"`
+}
+
+type ServerEvent_AutopilotTurn struct {
+	AutopilotTurn *AutopilotTurn `protobuf:"bytes,113,opt,name=autopilot_turn,json=autopilotTurn,proto3,oneof"`
+}
+
+type ServerEvent_AutopilotPaused struct {
+	AutopilotPaused *AutopilotPaused `protobuf:"bytes,114,opt,name=autopilot_paused,json=autopilotPaused,proto3,oneof"`
+}
+
+type ServerEvent_AutopilotResumed struct {
+	AutopilotResumed *AutopilotResumed `protobuf:"bytes,115,opt,name=autopilot_resumed,json=autopilotResumed,proto3,oneof"`
+}
+
+type ServerEvent_AutopilotEnded struct {
+	AutopilotEnded *AutopilotEnded `protobuf:"bytes,116,opt,name=autopilot_ended,json=autopilotEnded,proto3,oneof"`
+}
+
+type ServerEvent_PolicyChanged struct {
+	PolicyChanged *PolicyChanged `protobuf:"bytes,117,opt,name=policy_changed,json=policyChanged,proto3,oneof"`
+}
+
+type ServerEvent_Spent struct {
+	Spent *Spent `protobuf:"bytes,118,opt,name=spent,proto3,oneof"`
+}
+
+type ServerEvent_SummaryWritten struct {
+	SummaryWritten *SummaryWritten `protobuf:"bytes,119,opt,name=summary_written,json=summaryWritten,proto3,oneof"`
+}
+
 func (*ServerEvent_RoomState) isServerEvent_Payload() {}
 
 func (*ServerEvent_MessageReceived) isServerEvent_Payload() {}
@@ -3149,6 +5340,28 @@ func (*ServerEvent_Resumed) isServerEvent_Payload() {}
 
 func (*ServerEvent_Present) isServerEvent_Payload() {}
 
+func (*ServerEvent_BallotRequested) isServerEvent_Payload() {}
+
+func (*ServerEvent_BallotMissed) isServerEvent_Payload() {}
+
+func (*ServerEvent_ReplyWithheld) isServerEvent_Payload() {}
+
+func (*ServerEvent_AutopilotStarted) isServerEvent_Payload() {}
+
+func (*ServerEvent_AutopilotTurn) isServerEvent_Payload() {}
+
+func (*ServerEvent_AutopilotPaused) isServerEvent_Payload() {}
+
+func (*ServerEvent_AutopilotResumed) isServerEvent_Payload() {}
+
+func (*ServerEvent_AutopilotEnded) isServerEvent_Payload() {}
+
+func (*ServerEvent_PolicyChanged) isServerEvent_Payload() {}
+
+func (*ServerEvent_Spent) isServerEvent_Payload() {}
+
+func (*ServerEvent_SummaryWritten) isServerEvent_Payload() {}
+
 type RoomState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Room  *RoomInfo              `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
@@ -3163,14 +5376,22 @@ type RoomState struct {
 	// The replies under way.
 	Replies []*Reply `protobuf:"bytes,51,rep,name=replies,proto3" json:"replies,omitempty"`
 	// Why a resume was answered with a whole state; empty on a plain join.
-	ResetReason   string `protobuf:"bytes,52,opt,name=reset_reason,json=resetReason,proto3" json:"reset_reason,omitempty"`
+	ResetReason string `protobuf:"bytes,52,opt,name=reset_reason,json=resetReason,proto3" json:"reset_reason,omitempty"`
+	// The newest that were closed, oldest first.
+	ClosedPolls []*Poll `protobuf:"bytes,53,rep,name=closed_polls,json=closedPolls,proto3" json:"closed_polls,omitempty"`
+	// The one that runs, or the last that did; unset if there was none.
+	Autopilot *Autopilot `protobuf:"bytes,54,opt,name=autopilot,proto3" json:"autopilot,omitempty"`
+	Policy    *Policy    `protobuf:"bytes,55,opt,name=policy,proto3" json:"policy,omitempty"`
+	Accounts  *Accounts  `protobuf:"bytes,56,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// Of the older messages; unset if there is none.
+	Summary       *Summary `protobuf:"bytes,57,opt,name=summary,proto3" json:"summary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RoomState) Reset() {
 	*x = RoomState{}
-	mi := &file_api_room_room_proto_msgTypes[35]
+	mi := &file_api_room_room_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3182,7 +5403,7 @@ func (x *RoomState) String() string {
 func (*RoomState) ProtoMessage() {}
 
 func (x *RoomState) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[35]
+	mi := &file_api_room_room_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3195,7 +5416,7 @@ func (x *RoomState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomState.ProtoReflect.Descriptor instead.
 func (*RoomState) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{35}
+	return file_api_room_room_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RoomState) GetRoom() *RoomInfo {
@@ -3247,6 +5468,41 @@ func (x *RoomState) GetResetReason() string {
 	return ""
 }
 
+func (x *RoomState) GetClosedPolls() []*Poll {
+	if x != nil {
+		return x.ClosedPolls
+	}
+	return nil
+}
+
+func (x *RoomState) GetAutopilot() *Autopilot {
+	if x != nil {
+		return x.Autopilot
+	}
+	return nil
+}
+
+func (x *RoomState) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *RoomState) GetAccounts() *Accounts {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *RoomState) GetSummary() *Summary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
 // A reply under way. It becomes a message with the same id.
 type Reply struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -3254,15 +5510,17 @@ type Reply struct {
 	LlmId     string                 `protobuf:"bytes,2,opt,name=llm_id,json=llmId,proto3" json:"llm_id,omitempty"`
 	ReplyTo   string                 `protobuf:"bytes,3,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	// The words so far.
-	Content       string                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	Content   string                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// Its place in an autopilot; unset if it is no turn of one.
+	Turn          *AutopilotTurn `protobuf:"bytes,6,opt,name=turn,proto3" json:"turn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_api_room_room_proto_msgTypes[36]
+	mi := &file_api_room_room_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3274,7 +5532,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[36]
+	mi := &file_api_room_room_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +5545,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{36}
+	return file_api_room_room_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Reply) GetMessageId() string {
@@ -3325,6 +5583,13 @@ func (x *Reply) GetStartedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Reply) GetTurn() *AutopilotTurn {
+	if x != nil {
+		return x.Turn
+	}
+	return nil
+}
+
 type MessageReceived struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
@@ -3334,7 +5599,7 @@ type MessageReceived struct {
 
 func (x *MessageReceived) Reset() {
 	*x = MessageReceived{}
-	mi := &file_api_room_room_proto_msgTypes[37]
+	mi := &file_api_room_room_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3346,7 +5611,7 @@ func (x *MessageReceived) String() string {
 func (*MessageReceived) ProtoMessage() {}
 
 func (x *MessageReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[37]
+	mi := &file_api_room_room_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3359,7 +5624,7 @@ func (x *MessageReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageReceived.ProtoReflect.Descriptor instead.
 func (*MessageReceived) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{37}
+	return file_api_room_room_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *MessageReceived) GetMessage() *Message {
@@ -3380,7 +5645,7 @@ type UserJoined struct {
 
 func (x *UserJoined) Reset() {
 	*x = UserJoined{}
-	mi := &file_api_room_room_proto_msgTypes[38]
+	mi := &file_api_room_room_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3392,7 +5657,7 @@ func (x *UserJoined) String() string {
 func (*UserJoined) ProtoMessage() {}
 
 func (x *UserJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[38]
+	mi := &file_api_room_room_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3405,7 +5670,7 @@ func (x *UserJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserJoined.ProtoReflect.Descriptor instead.
 func (*UserJoined) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{38}
+	return file_api_room_room_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *UserJoined) GetUser() *Participant {
@@ -3426,7 +5691,7 @@ type UserLeft struct {
 
 func (x *UserLeft) Reset() {
 	*x = UserLeft{}
-	mi := &file_api_room_room_proto_msgTypes[39]
+	mi := &file_api_room_room_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3438,7 +5703,7 @@ func (x *UserLeft) String() string {
 func (*UserLeft) ProtoMessage() {}
 
 func (x *UserLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[39]
+	mi := &file_api_room_room_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3451,7 +5716,7 @@ func (x *UserLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserLeft.ProtoReflect.Descriptor instead.
 func (*UserLeft) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{39}
+	return file_api_room_room_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *UserLeft) GetUserId() string {
@@ -3480,7 +5745,7 @@ type LLMThinking struct {
 
 func (x *LLMThinking) Reset() {
 	*x = LLMThinking{}
-	mi := &file_api_room_room_proto_msgTypes[40]
+	mi := &file_api_room_room_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3492,7 +5757,7 @@ func (x *LLMThinking) String() string {
 func (*LLMThinking) ProtoMessage() {}
 
 func (x *LLMThinking) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[40]
+	mi := &file_api_room_room_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3505,7 +5770,7 @@ func (x *LLMThinking) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LLMThinking.ProtoReflect.Descriptor instead.
 func (*LLMThinking) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{40}
+	return file_api_room_room_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *LLMThinking) GetLlmId() string {
@@ -3543,7 +5808,7 @@ type LLMChunk struct {
 
 func (x *LLMChunk) Reset() {
 	*x = LLMChunk{}
-	mi := &file_api_room_room_proto_msgTypes[41]
+	mi := &file_api_room_room_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3555,7 +5820,7 @@ func (x *LLMChunk) String() string {
 func (*LLMChunk) ProtoMessage() {}
 
 func (x *LLMChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[41]
+	mi := &file_api_room_room_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3568,7 +5833,7 @@ func (x *LLMChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LLMChunk.ProtoReflect.Descriptor instead.
 func (*LLMChunk) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{41}
+	return file_api_room_room_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *LLMChunk) GetMessageId() string {
@@ -3611,14 +5876,20 @@ type LLMDone struct {
 	MessageId string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	LlmId     string                 `protobuf:"bytes,2,opt,name=llm_id,json=llmId,proto3" json:"llm_id,omitempty"`
 	// The model declined to answer, and why.
-	Declined      string `protobuf:"bytes,50,opt,name=declined,proto3" json:"declined,omitempty"`
+	Declined string `protobuf:"bytes,50,opt,name=declined,proto3" json:"declined,omitempty"`
+	// What the reply took; unset if it was interrupted: `spent` tells then.
+	Usage *Usage `protobuf:"bytes,51,opt,name=usage,proto3" json:"usage,omitempty"`
+	// The provider's model that served; empty if it is not known.
+	Served string `protobuf:"bytes,52,opt,name=served,proto3" json:"served,omitempty"`
+	// Why the reply was interrupted; empty if it was not, or without a reason.
+	Interrupted   string `protobuf:"bytes,53,opt,name=interrupted,proto3" json:"interrupted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LLMDone) Reset() {
 	*x = LLMDone{}
-	mi := &file_api_room_room_proto_msgTypes[42]
+	mi := &file_api_room_room_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3630,7 +5901,7 @@ func (x *LLMDone) String() string {
 func (*LLMDone) ProtoMessage() {}
 
 func (x *LLMDone) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[42]
+	mi := &file_api_room_room_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3643,7 +5914,7 @@ func (x *LLMDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LLMDone.ProtoReflect.Descriptor instead.
 func (*LLMDone) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{42}
+	return file_api_room_room_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *LLMDone) GetMessageId() string {
@@ -3667,6 +5938,27 @@ func (x *LLMDone) GetDeclined() string {
 	return ""
 }
 
+func (x *LLMDone) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+func (x *LLMDone) GetServed() string {
+	if x != nil {
+		return x.Served
+	}
+	return ""
+}
+
+func (x *LLMDone) GetInterrupted() string {
+	if x != nil {
+		return x.Interrupted
+	}
+	return ""
+}
+
 type UserTyping struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -3678,7 +5970,7 @@ type UserTyping struct {
 
 func (x *UserTyping) Reset() {
 	*x = UserTyping{}
-	mi := &file_api_room_room_proto_msgTypes[43]
+	mi := &file_api_room_room_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3690,7 +5982,7 @@ func (x *UserTyping) String() string {
 func (*UserTyping) ProtoMessage() {}
 
 func (x *UserTyping) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[43]
+	mi := &file_api_room_room_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3703,7 +5995,7 @@ func (x *UserTyping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTyping.ProtoReflect.Descriptor instead.
 func (*UserTyping) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{43}
+	return file_api_room_room_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *UserTyping) GetUserId() string {
@@ -3730,7 +6022,8 @@ func (x *UserTyping) GetIsTyping() bool {
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One of ROOM_NOT_FOUND, NOT_JOINED, ALREADY_JOINED, INVALID_ARGUMENT, MESSAGE_TOO_LARGE, EMPTY_MESSAGE, INVALID_UTF8,
-	// UNKNOWN_PAYLOAD, FORBIDDEN, NOT_FOUND, CONFLICT, BUSY, INVALID_POLL, LLM_ERROR, UNAVAILABLE, INTERNAL.
+	// UNKNOWN_PAYLOAD, FORBIDDEN, NOT_FOUND, CONFLICT, BUSY, INVALID_POLL, POLL_NOT_FOUND, POLL_CLOSED,
+	// INVALID_OPTION, BUDGET_EXCEEDED, LLM_ERROR, UNAVAILABLE, INTERNAL.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// What happened and what to do about it, for a person to read.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
@@ -3740,7 +6033,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_api_room_room_proto_msgTypes[44]
+	mi := &file_api_room_room_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3752,7 +6045,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[44]
+	mi := &file_api_room_room_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3765,7 +6058,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{44}
+	return file_api_room_room_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Error) GetCode() string {
@@ -3791,7 +6084,7 @@ type LLMAdded struct {
 
 func (x *LLMAdded) Reset() {
 	*x = LLMAdded{}
-	mi := &file_api_room_room_proto_msgTypes[45]
+	mi := &file_api_room_room_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3803,7 +6096,7 @@ func (x *LLMAdded) String() string {
 func (*LLMAdded) ProtoMessage() {}
 
 func (x *LLMAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[45]
+	mi := &file_api_room_room_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3816,7 +6109,7 @@ func (x *LLMAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LLMAdded.ProtoReflect.Descriptor instead.
 func (*LLMAdded) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{45}
+	return file_api_room_room_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *LLMAdded) GetLlm() *LLMConfig {
@@ -3835,7 +6128,7 @@ type LLMUpdated struct {
 
 func (x *LLMUpdated) Reset() {
 	*x = LLMUpdated{}
-	mi := &file_api_room_room_proto_msgTypes[46]
+	mi := &file_api_room_room_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3847,7 +6140,7 @@ func (x *LLMUpdated) String() string {
 func (*LLMUpdated) ProtoMessage() {}
 
 func (x *LLMUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[46]
+	mi := &file_api_room_room_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +6153,7 @@ func (x *LLMUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LLMUpdated.ProtoReflect.Descriptor instead.
 func (*LLMUpdated) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{46}
+	return file_api_room_room_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *LLMUpdated) GetLlm() *LLMConfig {
@@ -3879,7 +6172,7 @@ type LLMRemoved struct {
 
 func (x *LLMRemoved) Reset() {
 	*x = LLMRemoved{}
-	mi := &file_api_room_room_proto_msgTypes[47]
+	mi := &file_api_room_room_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3891,7 +6184,7 @@ func (x *LLMRemoved) String() string {
 func (*LLMRemoved) ProtoMessage() {}
 
 func (x *LLMRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[47]
+	mi := &file_api_room_room_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3904,7 +6197,7 @@ func (x *LLMRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LLMRemoved.ProtoReflect.Descriptor instead.
 func (*LLMRemoved) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{47}
+	return file_api_room_room_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *LLMRemoved) GetLlmId() string {
@@ -3923,7 +6216,7 @@ type PollCreated struct {
 
 func (x *PollCreated) Reset() {
 	*x = PollCreated{}
-	mi := &file_api_room_room_proto_msgTypes[48]
+	mi := &file_api_room_room_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3935,7 +6228,7 @@ func (x *PollCreated) String() string {
 func (*PollCreated) ProtoMessage() {}
 
 func (x *PollCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[48]
+	mi := &file_api_room_room_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3948,7 +6241,7 @@ func (x *PollCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollCreated.ProtoReflect.Descriptor instead.
 func (*PollCreated) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{48}
+	return file_api_room_room_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PollCreated) GetPoll() *Poll {
@@ -3958,18 +6251,29 @@ func (x *PollCreated) GetPoll() *Poll {
 	return nil
 }
 
+// Somebody voted, or changed a vote. A vote for several options is told by one event for each option that it adds; the
+// first of them tells the whole vote, the others are `continued`.
 type PollVoted struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PollId        string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
-	OptionId      string                 `protobuf:"bytes,2,opt,name=option_id,json=optionId,proto3" json:"option_id,omitempty"`
-	Vote          *PollVote              `protobuf:"bytes,3,opt,name=vote,proto3" json:"vote,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	PollId string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	// An option that the vote adds; empty if it adds none.
+	OptionId string    `protobuf:"bytes,2,opt,name=option_id,json=optionId,proto3" json:"option_id,omitempty"`
+	Vote     *PollVote `protobuf:"bytes,3,opt,name=vote,proto3" json:"vote,omitempty"`
+	// All that the voter votes for from now on; none means that the vote was withdrawn.
+	OptionIds []string `protobuf:"bytes,50,rep,name=option_ids,json=optionIds,proto3" json:"option_ids,omitempty"`
+	// The options that get one vote more.
+	AddedOptionIds []string `protobuf:"bytes,51,rep,name=added_option_ids,json=addedOptionIds,proto3" json:"added_option_ids,omitempty"`
+	// The options that lose one vote, since the voter voted for them before.
+	RemovedOptionIds []string `protobuf:"bytes,52,rep,name=removed_option_ids,json=removedOptionIds,proto3" json:"removed_option_ids,omitempty"`
+	// The event before told the whole vote; the fields from 50 on are empty in this one.
+	Continued     bool `protobuf:"varint,53,opt,name=continued,proto3" json:"continued,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PollVoted) Reset() {
 	*x = PollVoted{}
-	mi := &file_api_room_room_proto_msgTypes[49]
+	mi := &file_api_room_room_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3981,7 +6285,7 @@ func (x *PollVoted) String() string {
 func (*PollVoted) ProtoMessage() {}
 
 func (x *PollVoted) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[49]
+	mi := &file_api_room_room_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3994,7 +6298,7 @@ func (x *PollVoted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollVoted.ProtoReflect.Descriptor instead.
 func (*PollVoted) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{49}
+	return file_api_room_room_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *PollVoted) GetPollId() string {
@@ -4018,18 +6322,50 @@ func (x *PollVoted) GetVote() *PollVote {
 	return nil
 }
 
+func (x *PollVoted) GetOptionIds() []string {
+	if x != nil {
+		return x.OptionIds
+	}
+	return nil
+}
+
+func (x *PollVoted) GetAddedOptionIds() []string {
+	if x != nil {
+		return x.AddedOptionIds
+	}
+	return nil
+}
+
+func (x *PollVoted) GetRemovedOptionIds() []string {
+	if x != nil {
+		return x.RemovedOptionIds
+	}
+	return nil
+}
+
+func (x *PollVoted) GetContinued() bool {
+	if x != nil {
+		return x.Continued
+	}
+	return false
+}
+
 type PollClosed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PollId        string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
-	ClosedById    string                 `protobuf:"bytes,2,opt,name=closed_by_id,json=closedById,proto3" json:"closed_by_id,omitempty"`
-	ClosedByName  string                 `protobuf:"bytes,3,opt,name=closed_by_name,json=closedByName,proto3" json:"closed_by_name,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	PollId string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	// Empty if nobody closed it, as closed_by_name.
+	ClosedById    string      `protobuf:"bytes,2,opt,name=closed_by_id,json=closedById,proto3" json:"closed_by_id,omitempty"`
+	ClosedByName  string      `protobuf:"bytes,3,opt,name=closed_by_name,json=closedByName,proto3" json:"closed_by_name,omitempty"`
+	Ending        PollEnding  `protobuf:"varint,50,opt,name=ending,proto3,enum=api.room.PollEnding" json:"ending,omitempty"`
+	Result        *PollResult `protobuf:"bytes,51,opt,name=result,proto3" json:"result,omitempty"`
+	Question      string      `protobuf:"bytes,52,opt,name=question,proto3" json:"question,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PollClosed) Reset() {
 	*x = PollClosed{}
-	mi := &file_api_room_room_proto_msgTypes[50]
+	mi := &file_api_room_room_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4041,7 +6377,7 @@ func (x *PollClosed) String() string {
 func (*PollClosed) ProtoMessage() {}
 
 func (x *PollClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[50]
+	mi := &file_api_room_room_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4054,7 +6390,7 @@ func (x *PollClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PollClosed.ProtoReflect.Descriptor instead.
 func (*PollClosed) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{50}
+	return file_api_room_room_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *PollClosed) GetPollId() string {
@@ -4078,6 +6414,796 @@ func (x *PollClosed) GetClosedByName() string {
 	return ""
 }
 
+func (x *PollClosed) GetEnding() PollEnding {
+	if x != nil {
+		return x.Ending
+	}
+	return PollEnding_POLL_ENDING_UNSPECIFIED
+}
+
+func (x *PollClosed) GetResult() *PollResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *PollClosed) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+// A model is asked to vote.
+type BallotRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PollId        string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	Ballot        *Ballot                `protobuf:"bytes,2,opt,name=ballot,proto3" json:"ballot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BallotRequested) Reset() {
+	*x = BallotRequested{}
+	mi := &file_api_room_room_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BallotRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BallotRequested) ProtoMessage() {}
+
+func (x *BallotRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BallotRequested.ProtoReflect.Descriptor instead.
+func (*BallotRequested) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *BallotRequested) GetPollId() string {
+	if x != nil {
+		return x.PollId
+	}
+	return ""
+}
+
+func (x *BallotRequested) GetBallot() *Ballot {
+	if x != nil {
+		return x.Ballot
+	}
+	return nil
+}
+
+// A model did not vote, and why.
+type BallotMissed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PollId        string                 `protobuf:"bytes,1,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	Ballot        *Ballot                `protobuf:"bytes,2,opt,name=ballot,proto3" json:"ballot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BallotMissed) Reset() {
+	*x = BallotMissed{}
+	mi := &file_api_room_room_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BallotMissed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BallotMissed) ProtoMessage() {}
+
+func (x *BallotMissed) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BallotMissed.ProtoReflect.Descriptor instead.
+func (*BallotMissed) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *BallotMissed) GetPollId() string {
+	if x != nil {
+		return x.PollId
+	}
+	return ""
+}
+
+func (x *BallotMissed) GetBallot() *Ballot {
+	if x != nil {
+		return x.Ballot
+	}
+	return nil
+}
+
+// Models were mentioned and are not asked.
+type ReplyWithheld struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message that mentions them.
+	MessageId string      `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	LlmIds    []string    `protobuf:"bytes,2,rep,name=llm_ids,json=llmIds,proto3" json:"llm_ids,omitempty"`
+	Why       Withholding `protobuf:"varint,3,opt,name=why,proto3,enum=api.room.Withholding" json:"why,omitempty"`
+	// Why, for a person to read.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplyWithheld) Reset() {
+	*x = ReplyWithheld{}
+	mi := &file_api_room_room_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplyWithheld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplyWithheld) ProtoMessage() {}
+
+func (x *ReplyWithheld) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplyWithheld.ProtoReflect.Descriptor instead.
+func (*ReplyWithheld) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *ReplyWithheld) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ReplyWithheld) GetLlmIds() []string {
+	if x != nil {
+		return x.LlmIds
+	}
+	return nil
+}
+
+func (x *ReplyWithheld) GetWhy() Withholding {
+	if x != nil {
+		return x.Why
+	}
+	return Withholding_WITHHOLDING_UNSPECIFIED
+}
+
+func (x *ReplyWithheld) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Models begin to work on a goal. `message_received` with the goal comes before it.
+type AutopilotStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Autopilot     *Autopilot             `protobuf:"bytes,1,opt,name=autopilot,proto3" json:"autopilot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotStarted) Reset() {
+	*x = AutopilotStarted{}
+	mi := &file_api_room_room_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotStarted) ProtoMessage() {}
+
+func (x *AutopilotStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotStarted.ProtoReflect.Descriptor instead.
+func (*AutopilotStarted) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *AutopilotStarted) GetAutopilot() *Autopilot {
+	if x != nil {
+		return x.Autopilot
+	}
+	return nil
+}
+
+// A turn of an autopilot begins. `llm_thinking` of the same reply follows, with the same offset.
+type AutopilotTurn struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	// The reply.
+	MessageId string        `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	LlmId     string        `protobuf:"bytes,3,opt,name=llm_id,json=llmId,proto3" json:"llm_id,omitempty"`
+	Part      AutopilotPart `protobuf:"varint,4,opt,name=part,proto3,enum=api.room.AutopilotPart" json:"part,omitempty"`
+	// Which turn it is: 1 is the first.
+	Turn uint32 `protobuf:"varint,5,opt,name=turn,proto3" json:"turn,omitempty"`
+	// The most turns there can be.
+	Turns uint32 `protobuf:"varint,6,opt,name=turns,proto3" json:"turns,omitempty"`
+	// What all turns that ended before have taken.
+	Spent *Usage `protobuf:"bytes,7,opt,name=spent,proto3" json:"spent,omitempty"`
+	// Who speaks after it, as things are.
+	NextLlmIds []string `protobuf:"bytes,8,rep,name=next_llm_ids,json=nextLlmIds,proto3" json:"next_llm_ids,omitempty"`
+	// No turn can follow.
+	Last          bool `protobuf:"varint,9,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotTurn) Reset() {
+	*x = AutopilotTurn{}
+	mi := &file_api_room_room_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotTurn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotTurn) ProtoMessage() {}
+
+func (x *AutopilotTurn) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotTurn.ProtoReflect.Descriptor instead.
+func (*AutopilotTurn) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *AutopilotTurn) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *AutopilotTurn) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *AutopilotTurn) GetLlmId() string {
+	if x != nil {
+		return x.LlmId
+	}
+	return ""
+}
+
+func (x *AutopilotTurn) GetPart() AutopilotPart {
+	if x != nil {
+		return x.Part
+	}
+	return AutopilotPart_AUTOPILOT_PART_UNSPECIFIED
+}
+
+func (x *AutopilotTurn) GetTurn() uint32 {
+	if x != nil {
+		return x.Turn
+	}
+	return 0
+}
+
+func (x *AutopilotTurn) GetTurns() uint32 {
+	if x != nil {
+		return x.Turns
+	}
+	return 0
+}
+
+func (x *AutopilotTurn) GetSpent() *Usage {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *AutopilotTurn) GetNextLlmIds() []string {
+	if x != nil {
+		return x.NextLlmIds
+	}
+	return nil
+}
+
+func (x *AutopilotTurn) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+// No turn follows until the autopilot is resumed.
+type AutopilotPaused struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	// Who paused it; empty if it paused by itself.
+	PausedByName string `protobuf:"bytes,2,opt,name=paused_by_name,json=pausedByName,proto3" json:"paused_by_name,omitempty"`
+	// May be empty.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotPaused) Reset() {
+	*x = AutopilotPaused{}
+	mi := &file_api_room_room_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotPaused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotPaused) ProtoMessage() {}
+
+func (x *AutopilotPaused) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotPaused.ProtoReflect.Descriptor instead.
+func (*AutopilotPaused) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *AutopilotPaused) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *AutopilotPaused) GetPausedByName() string {
+	if x != nil {
+		return x.PausedByName
+	}
+	return ""
+}
+
+func (x *AutopilotPaused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type AutopilotResumed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId   string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	ResumedByName string                 `protobuf:"bytes,2,opt,name=resumed_by_name,json=resumedByName,proto3" json:"resumed_by_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotResumed) Reset() {
+	*x = AutopilotResumed{}
+	mi := &file_api_room_room_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotResumed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotResumed) ProtoMessage() {}
+
+func (x *AutopilotResumed) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotResumed.ProtoReflect.Descriptor instead.
+func (*AutopilotResumed) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *AutopilotResumed) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *AutopilotResumed) GetResumedByName() string {
+	if x != nil {
+		return x.ResumedByName
+	}
+	return ""
+}
+
+type AutopilotEnded struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	AutopilotId string                 `protobuf:"bytes,1,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	Goal        string                 `protobuf:"bytes,2,opt,name=goal,proto3" json:"goal,omitempty"`
+	Outcome     AutopilotOutcome       `protobuf:"varint,3,opt,name=outcome,proto3,enum=api.room.AutopilotOutcome" json:"outcome,omitempty"`
+	// The person or model that ended it; empty if it ended by itself.
+	EndedByName string `protobuf:"bytes,4,opt,name=ended_by_name,json=endedByName,proto3" json:"ended_by_name,omitempty"`
+	// The result; empty if there is none.
+	Summary string `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Why it ended so, for a person to read; may be empty.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The question to the people, or the vote that decided; empty if there is none.
+	PollId string `protobuf:"bytes,7,opt,name=poll_id,json=pollId,proto3" json:"poll_id,omitempty"`
+	// The turns it took.
+	Turns         uint32 `protobuf:"varint,8,opt,name=turns,proto3" json:"turns,omitempty"`
+	Spent         *Usage `protobuf:"bytes,9,opt,name=spent,proto3" json:"spent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotEnded) Reset() {
+	*x = AutopilotEnded{}
+	mi := &file_api_room_room_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotEnded) ProtoMessage() {}
+
+func (x *AutopilotEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotEnded.ProtoReflect.Descriptor instead.
+func (*AutopilotEnded) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *AutopilotEnded) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *AutopilotEnded) GetGoal() string {
+	if x != nil {
+		return x.Goal
+	}
+	return ""
+}
+
+func (x *AutopilotEnded) GetOutcome() AutopilotOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return AutopilotOutcome_AUTOPILOT_OUTCOME_UNSPECIFIED
+}
+
+func (x *AutopilotEnded) GetEndedByName() string {
+	if x != nil {
+		return x.EndedByName
+	}
+	return ""
+}
+
+func (x *AutopilotEnded) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *AutopilotEnded) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *AutopilotEnded) GetPollId() string {
+	if x != nil {
+		return x.PollId
+	}
+	return ""
+}
+
+func (x *AutopilotEnded) GetTurns() uint32 {
+	if x != nil {
+		return x.Turns
+	}
+	return 0
+}
+
+func (x *AutopilotEnded) GetSpent() *Usage {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+type PolicyChanged struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Policy *Policy                `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Who changed it.
+	ChangedById   string `protobuf:"bytes,2,opt,name=changed_by_id,json=changedById,proto3" json:"changed_by_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyChanged) Reset() {
+	*x = PolicyChanged{}
+	mi := &file_api_room_room_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyChanged) ProtoMessage() {}
+
+func (x *PolicyChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyChanged.ProtoReflect.Descriptor instead.
+func (*PolicyChanged) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *PolicyChanged) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *PolicyChanged) GetChangedById() string {
+	if x != nil {
+		return x.ChangedById
+	}
+	return ""
+}
+
+// What a call took that no other event tells of.
+type Spent struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Purpose Purpose                `protobuf:"varint,1,opt,name=purpose,proto3,enum=api.room.Purpose" json:"purpose,omitempty"`
+	// Empty if no model of the room was called.
+	LlmId string `protobuf:"bytes,2,opt,name=llm_id,json=llmId,proto3" json:"llm_id,omitempty"`
+	// The poll, or the reply, that the call was for; empty for a summary.
+	OfId string `protobuf:"bytes,3,opt,name=of_id,json=ofId,proto3" json:"of_id,omitempty"`
+	// The autopilot that it counts for; empty if there is none.
+	AutopilotId string `protobuf:"bytes,4,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	// The provider's model that served; empty if it is not known.
+	Served        string `protobuf:"bytes,5,opt,name=served,proto3" json:"served,omitempty"`
+	Usage         *Usage `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Spent) Reset() {
+	*x = Spent{}
+	mi := &file_api_room_room_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Spent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Spent) ProtoMessage() {}
+
+func (x *Spent) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Spent.ProtoReflect.Descriptor instead.
+func (*Spent) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *Spent) GetPurpose() Purpose {
+	if x != nil {
+		return x.Purpose
+	}
+	return Purpose_PURPOSE_UNSPECIFIED
+}
+
+func (x *Spent) GetLlmId() string {
+	if x != nil {
+		return x.LlmId
+	}
+	return ""
+}
+
+func (x *Spent) GetOfId() string {
+	if x != nil {
+		return x.OfId
+	}
+	return ""
+}
+
+func (x *Spent) GetAutopilotId() string {
+	if x != nil {
+		return x.AutopilotId
+	}
+	return ""
+}
+
+func (x *Spent) GetServed() string {
+	if x != nil {
+		return x.Served
+	}
+	return ""
+}
+
+func (x *Spent) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// Older messages were summarised: from now on models read the summary in their place.
+type SummaryWritten struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Summary *Summary               `protobuf:"bytes,1,opt,name=summary,proto3" json:"summary,omitempty"`
+	Usage   *Usage                 `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
+	// The provider's model that served; empty if it is not known.
+	Served        string `protobuf:"bytes,3,opt,name=served,proto3" json:"served,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryWritten) Reset() {
+	*x = SummaryWritten{}
+	mi := &file_api_room_room_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryWritten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryWritten) ProtoMessage() {}
+
+func (x *SummaryWritten) ProtoReflect() protoreflect.Message {
+	mi := &file_api_room_room_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryWritten.ProtoReflect.Descriptor instead.
+func (*SummaryWritten) Descriptor() ([]byte, []int) {
+	return file_api_room_room_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *SummaryWritten) GetSummary() *Summary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *SummaryWritten) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+func (x *SummaryWritten) GetServed() string {
+	if x != nil {
+		return x.Served
+	}
+	return ""
+}
+
 type RoomUpdated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Room          *RoomInfo              `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
@@ -4087,7 +7213,7 @@ type RoomUpdated struct {
 
 func (x *RoomUpdated) Reset() {
 	*x = RoomUpdated{}
-	mi := &file_api_room_room_proto_msgTypes[51]
+	mi := &file_api_room_room_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4099,7 +7225,7 @@ func (x *RoomUpdated) String() string {
 func (*RoomUpdated) ProtoMessage() {}
 
 func (x *RoomUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[51]
+	mi := &file_api_room_room_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4112,7 +7238,7 @@ func (x *RoomUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomUpdated.ProtoReflect.Descriptor instead.
 func (*RoomUpdated) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{51}
+	return file_api_room_room_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RoomUpdated) GetRoom() *RoomInfo {
@@ -4133,7 +7259,7 @@ type Accepted struct {
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_api_room_room_proto_msgTypes[52]
+	mi := &file_api_room_room_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4145,7 +7271,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[52]
+	mi := &file_api_room_room_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4158,7 +7284,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{52}
+	return file_api_room_room_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Accepted) GetOffset() uint64 {
@@ -4178,7 +7304,7 @@ type UserUpdated struct {
 
 func (x *UserUpdated) Reset() {
 	*x = UserUpdated{}
-	mi := &file_api_room_room_proto_msgTypes[53]
+	mi := &file_api_room_room_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4190,7 +7316,7 @@ func (x *UserUpdated) String() string {
 func (*UserUpdated) ProtoMessage() {}
 
 func (x *UserUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[53]
+	mi := &file_api_room_room_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4203,7 +7329,7 @@ func (x *UserUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserUpdated.ProtoReflect.Descriptor instead.
 func (*UserUpdated) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{53}
+	return file_api_room_room_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *UserUpdated) GetUser() *Participant {
@@ -4223,7 +7349,7 @@ type Resumed struct {
 
 func (x *Resumed) Reset() {
 	*x = Resumed{}
-	mi := &file_api_room_room_proto_msgTypes[54]
+	mi := &file_api_room_room_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4235,7 +7361,7 @@ func (x *Resumed) String() string {
 func (*Resumed) ProtoMessage() {}
 
 func (x *Resumed) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[54]
+	mi := &file_api_room_room_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4248,7 +7374,7 @@ func (x *Resumed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resumed.ProtoReflect.Descriptor instead.
 func (*Resumed) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{54}
+	return file_api_room_room_proto_rawDescGZIP(), []int{83}
 }
 
 // Who is online, all of them. Presence is not stored, so it cannot be resumed: this comes once the missed events have
@@ -4262,7 +7388,7 @@ type Present struct {
 
 func (x *Present) Reset() {
 	*x = Present{}
-	mi := &file_api_room_room_proto_msgTypes[55]
+	mi := &file_api_room_room_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4274,7 +7400,7 @@ func (x *Present) String() string {
 func (*Present) ProtoMessage() {}
 
 func (x *Present) ProtoReflect() protoreflect.Message {
-	mi := &file_api_room_room_proto_msgTypes[55]
+	mi := &file_api_room_room_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4287,7 +7413,7 @@ func (x *Present) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Present.ProtoReflect.Descriptor instead.
 func (*Present) Descriptor() ([]byte, []int) {
-	return file_api_room_room_proto_rawDescGZIP(), []int{55}
+	return file_api_room_room_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Present) GetUserIds() []string {
@@ -4301,7 +7427,7 @@ var File_api_room_room_proto protoreflect.FileDescriptor
 
 const file_api_room_room_proto_rawDesc = "" +
 	"\n" +
-	"\x13api/room/room.proto\x12\bapi.room\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n" +
+	"\x13api/room/room.proto\x12\bapi.room\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n" +
 	"\tLLMConfig\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x18\n" +
@@ -4331,7 +7457,7 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x128\n" +
 	"\n" +
 	"visibility\x18\a \x01(\x0e2\x18.api.room.RoomVisibilityR\n" +
-	"visibility\"\xf5\x02\n" +
+	"visibility\"\xae\x03\n" +
 	"\aMessage\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1b\n" +
@@ -4344,22 +7470,26 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\breply_to\x18\x06 \x01(\tH\x00R\areplyTo\x88\x01\x01\x128\n" +
 	"\ttimestamp\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x1c\n" +
 	"\apoll_id\x18\b \x01(\tH\x01R\x06pollId\x88\x01\x01\x12&\n" +
-	"\x03end\x182 \x01(\x0e2\x14.api.room.MessageEndR\x03endB\v\n" +
+	"\x03end\x182 \x01(\x0e2\x14.api.room.MessageEndR\x03end\x12&\n" +
+	"\fautopilot_id\x183 \x01(\tH\x02R\vautopilotId\x88\x01\x01B\v\n" +
 	"\t_reply_toB\n" +
 	"\n" +
-	"\b_poll_id\"\x93\x01\n" +
+	"\b_poll_idB\x0f\n" +
+	"\r_autopilot_id\"\xcd\x01\n" +
 	"\bPollVote\x12\x19\n" +
 	"\bvoter_id\x18\x01 \x01(\tR\avoterId\x12\x1d\n" +
 	"\n" +
 	"voter_name\x18\x02 \x01(\tR\tvoterName\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x125\n" +
-	"\bvoted_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\avotedAt\"|\n" +
+	"\bvoted_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\avotedAt\x128\n" +
+	"\n" +
+	"voter_type\x182 \x01(\x0e2\x19.api.room.ParticipantTypeR\tvoterType\"|\n" +
 	"\n" +
 	"PollOption\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12(\n" +
-	"\x05votes\x18\x04 \x03(\v2\x12.api.room.PollVoteR\x05votes\"\x89\x04\n" +
+	"\x05votes\x18\x04 \x03(\v2\x12.api.room.PollVoteR\x05votes\"\xa4\a\n" +
 	"\x04Poll\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x1d\n" +
@@ -4376,7 +7506,90 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x127\n" +
 	"\tclosed_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\bclosedAt\x12\x1c\n" +
-	"\tmandatory\x18\r \x01(\bR\tmandatory\"\xcb\x01\n" +
+	"\tmandatory\x18\r \x01(\bR\tmandatory\x126\n" +
+	"\bdeadline\x182 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x16\n" +
+	"\x06quorum\x183 \x01(\rR\x06quorum\x12,\n" +
+	"\btie_rule\x184 \x01(\x0e2\x11.api.room.TieRuleR\atieRule\x12,\n" +
+	"\x06result\x185 \x01(\v2\x14.api.room.PollResultR\x06result\x12*\n" +
+	"\aawaited\x186 \x03(\v2\x10.api.room.BallotR\aawaited\x12(\n" +
+	"\x06missed\x187 \x03(\v2\x10.api.room.BallotR\x06missed\x12,\n" +
+	"\x06ending\x188 \x01(\x0e2\x14.api.room.PollEndingR\x06ending\x12 \n" +
+	"\fclosed_by_id\x189 \x01(\tR\n" +
+	"closedById\x12$\n" +
+	"\x0eclosed_by_name\x18: \x01(\tR\fclosedByName\x12!\n" +
+	"\fautopilot_id\x18; \x01(\tR\vautopilotId\"R\n" +
+	"\x06Ballot\x12\x15\n" +
+	"\x06llm_id\x18\x01 \x01(\tR\x05llmId\x12\x19\n" +
+	"\bllm_name\x18\x02 \x01(\tR\allmName\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa4\x02\n" +
+	"\n" +
+	"PollResult\x12/\n" +
+	"\averdict\x18\x01 \x01(\x0e2\x15.api.room.PollVerdictR\averdict\x12(\n" +
+	"\x10winner_option_id\x18\x02 \x01(\tR\x0ewinnerOptionId\x12,\n" +
+	"\x12leading_option_ids\x18\x03 \x03(\tR\x10leadingOptionIds\x12\x16\n" +
+	"\x06counts\x18\x04 \x03(\rR\x06counts\x12\x16\n" +
+	"\x06voters\x18\x05 \x01(\rR\x06voters\x121\n" +
+	"\bdissents\x18\x06 \x03(\v2\x15.api.room.PollDissentR\bdissents\x12*\n" +
+	"\amissing\x18\a \x03(\v2\x10.api.room.BallotR\amissing\"\xb8\x01\n" +
+	"\vPollDissent\x12\x19\n" +
+	"\bvoter_id\x18\x01 \x01(\tR\avoterId\x12\x1d\n" +
+	"\n" +
+	"voter_name\x18\x02 \x01(\tR\tvoterName\x128\n" +
+	"\n" +
+	"voter_type\x18\x03 \x01(\x0e2\x19.api.room.ParticipantTypeR\tvoterType\x12\x1d\n" +
+	"\n" +
+	"option_ids\x18\x04 \x03(\tR\toptionIds\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x86\x01\n" +
+	"\x05Usage\x12!\n" +
+	"\finput_tokens\x18\x01 \x01(\x04R\vinputTokens\x12#\n" +
+	"\routput_tokens\x18\x02 \x01(\x04R\foutputTokens\x12\x19\n" +
+	"\bnano_usd\x18\x03 \x01(\x03R\ananoUsd\x12\x1a\n" +
+	"\bunpriced\x18\x04 \x01(\bR\bunpriced\">\n" +
+	"\tAllowance\x12\x19\n" +
+	"\bnano_usd\x18\x01 \x01(\x03R\ananoUsd\x12\x16\n" +
+	"\x06tokens\x18\x02 \x01(\x04R\x06tokens\"w\n" +
+	"\x06Policy\x12\x1b\n" +
+	"\tllm_polls\x18\x01 \x01(\bR\bllmPolls\x12)\n" +
+	"\x05total\x18\x02 \x01(\v2\x13.api.room.AllowanceR\x05total\x12%\n" +
+	"\x03day\x18\x03 \x01(\v2\x13.api.room.AllowanceR\x03day\"\x99\x01\n" +
+	"\aAccount\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12-\n" +
+	"\x04type\x18\x03 \x01(\x0e2\x19.api.room.ParticipantTypeR\x04type\x12\x14\n" +
+	"\x05calls\x18\x04 \x01(\x04R\x05calls\x12%\n" +
+	"\x05usage\x18\x05 \x01(\v2\x0f.api.room.UsageR\x05usage\"\xe3\x01\n" +
+	"\bAccounts\x12%\n" +
+	"\x05total\x18\x01 \x01(\v2\x0f.api.room.UsageR\x05total\x12!\n" +
+	"\x03day\x18\x02 \x01(\v2\x0f.api.room.UsageR\x03day\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12%\n" +
+	"\x04llms\x18\x04 \x03(\v2\x11.api.room.AccountR\x04llms\x12)\n" +
+	"\x06people\x18\x05 \x03(\v2\x11.api.room.AccountR\x06people\x12'\n" +
+	"\x04held\x18\x06 \x01(\v2\x13.api.room.AllowanceR\x04held\"\x8f\x04\n" +
+	"\tAutopilot\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\x12\x1d\n" +
+	"\n" +
+	"starter_id\x18\x02 \x01(\tR\tstarterId\x12!\n" +
+	"\fstarter_name\x18\x03 \x01(\tR\vstarterName\x12\x12\n" +
+	"\x04goal\x18\x04 \x01(\tR\x04goal\x12+\n" +
+	"\x04mode\x18\x05 \x01(\x0e2\x17.api.room.AutopilotModeR\x04mode\x12\x17\n" +
+	"\allm_ids\x18\x06 \x03(\tR\x06llmIds\x12\x1e\n" +
+	"\vlead_llm_id\x18\a \x01(\tR\tleadLlmId\x12\x14\n" +
+	"\x05turns\x18\b \x01(\rR\x05turns\x12$\n" +
+	"\x0elimit_nano_usd\x18\t \x01(\x03R\flimitNanoUsd\x12\x12\n" +
+	"\x04turn\x18\n" +
+	" \x01(\rR\x04turn\x12%\n" +
+	"\x05spent\x18\v \x01(\v2\x0f.api.room.UsageR\x05spent\x12 \n" +
+	"\fnext_llm_ids\x18\f \x03(\tR\n" +
+	"nextLlmIds\x12\x16\n" +
+	"\x06paused\x18\r \x01(\bR\x06paused\x12\x17\n" +
+	"\apoll_id\x18\x0e \x01(\tR\x06pollId\x12)\n" +
+	"\x06guides\x18\x0f \x03(\v2\x11.api.room.MessageR\x06guides\x12.\n" +
+	"\x05ended\x18\x10 \x01(\v2\x18.api.room.AutopilotEndedR\x05ended\"\x80\x01\n" +
+	"\aSummary\x12&\n" +
+	"\x0fupto_message_id\x18\x01 \x01(\tR\ruptoMessageId\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x129\n" +
+	"\n" +
+	"written_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\twrittenAt\"\xf5\x01\n" +
 	"\x11CreateRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
 	"\x04llms\x18\x02 \x03(\v2\x13.api.room.LLMConfigR\x04llms\x12\x1d\n" +
@@ -4385,14 +7598,26 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\vdescription\x18\x04 \x01(\tR\vdescription\x128\n" +
 	"\n" +
 	"visibility\x18\x05 \x01(\x0e2\x18.api.room.RoomVisibilityR\n" +
-	"visibility\"-\n" +
+	"visibility\x12(\n" +
+	"\x06policy\x182 \x01(\v2\x10.api.room.PolicyR\x06policy\"-\n" +
 	"\x12CreateRoomResponse\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\tR\x06roomId\")\n" +
 	"\x0eGetRoomRequest\x12\x17\n" +
-	"\aroom_id\x18\x01 \x01(\tR\x06roomId\"t\n" +
+	"\aroom_id\x18\x01 \x01(\tR\x06roomId\"\xf7\x01\n" +
 	"\x0fGetRoomResponse\x12&\n" +
 	"\x04room\x18\x01 \x01(\v2\x12.api.room.RoomInfoR\x04room\x129\n" +
-	"\fparticipants\x18\x02 \x03(\v2\x15.api.room.ParticipantR\fparticipants\"z\n" +
+	"\fparticipants\x18\x02 \x03(\v2\x15.api.room.ParticipantR\fparticipants\x12(\n" +
+	"\x06policy\x182 \x01(\v2\x10.api.room.PolicyR\x06policy\x12$\n" +
+	"\x05polls\x183 \x03(\v2\x0e.api.room.PollR\x05polls\x121\n" +
+	"\tautopilot\x184 \x01(\v2\x13.api.room.AutopilotR\tautopilot\")\n" +
+	"\x0eGetCostRequest\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\tR\x06roomId\"\xd7\x01\n" +
+	"\x0fGetCostResponse\x12.\n" +
+	"\baccounts\x18\x01 \x01(\v2\x12.api.room.AccountsR\baccounts\x12(\n" +
+	"\x06policy\x18\x02 \x01(\v2\x10.api.room.PolicyR\x06policy\x126\n" +
+	"\fserver_total\x18\x03 \x01(\v2\x13.api.room.AllowanceR\vserverTotal\x122\n" +
+	"\n" +
+	"server_day\x18\x04 \x01(\v2\x13.api.room.AllowanceR\tserverDay\"z\n" +
 	"\x10ListRoomsRequest\x12\x1c\n" +
 	"\auser_id\x18\x01 \x01(\tH\x00R\x06userId\x88\x01\x01\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x1b\n" +
@@ -4414,7 +7639,7 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\bmessages\x18\x01 \x03(\v2\x11.api.room.MessageR\bmessages\x12$\n" +
 	"\vnext_cursor\x18\x02 \x01(\tH\x00R\n" +
 	"nextCursor\x88\x01\x01B\x0e\n" +
-	"\f_next_cursor\"\xdc\x06\n" +
+	"\f_next_cursor\"\xeb\t\n" +
 	"\rClientMessage\x12(\n" +
 	"\x04join\x18\x01 \x01(\v2\x12.api.room.JoinRoomH\x00R\x04join\x121\n" +
 	"\amessage\x18\x02 \x01(\v2\x15.api.room.SendMessageH\x00R\amessage\x123\n" +
@@ -4435,7 +7660,14 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x17update_room_description\x18\f \x01(\v2\x1f.api.room.UpdateRoomDescriptionH\x00R\x15updateRoomDescription\x12+\n" +
 	"\x05leave\x18e \x01(\v2\x13.api.room.LeaveRoomH\x00R\x05leave\x12.\n" +
 	"\bset_role\x18f \x01(\v2\x11.api.room.SetRoleH\x00R\asetRole\x12@\n" +
-	"\x0eset_visibility\x18g \x01(\v2\x17.api.room.SetVisibilityH\x00R\rsetVisibility\x12\x1b\n" +
+	"\x0eset_visibility\x18g \x01(\v2\x17.api.room.SetVisibilityH\x00R\rsetVisibility\x12C\n" +
+	"\x0fstart_autopilot\x18h \x01(\v2\x18.api.room.StartAutopilotH\x00R\x0estartAutopilot\x12C\n" +
+	"\x0fpause_autopilot\x18i \x01(\v2\x18.api.room.PauseAutopilotH\x00R\x0epauseAutopilot\x12F\n" +
+	"\x10resume_autopilot\x18j \x01(\v2\x19.api.room.ResumeAutopilotH\x00R\x0fresumeAutopilot\x12C\n" +
+	"\x0fguide_autopilot\x18k \x01(\v2\x18.api.room.GuideAutopilotH\x00R\x0eguideAutopilot\x12@\n" +
+	"\x0estop_autopilot\x18l \x01(\v2\x17.api.room.StopAutopilotH\x00R\rstopAutopilot\x124\n" +
+	"\n" +
+	"set_policy\x18m \x01(\v2\x13.api.room.SetPolicyH\x00R\tsetPolicy\x12\x1b\n" +
 	"\tclient_id\x18d \x01(\tR\bclientIdB\t\n" +
 	"\apayload\"\xdb\x01\n" +
 	"\bJoinRoom\x12\x17\n" +
@@ -4482,22 +7714,26 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\v_chat_styleB\t\n" +
 	"\a_avatar\"\"\n" +
 	"\tRemoveLLM\x12\x15\n" +
-	"\x06llm_id\x18\x01 \x01(\tR\x05llmId\"\xc0\x01\n" +
+	"\x06llm_id\x18\x01 \x01(\tR\x05llmId\"\xbc\x02\n" +
 	"\n" +
 	"CreatePoll\x12\x1a\n" +
 	"\bquestion\x18\x01 \x01(\tR\bquestion\x123\n" +
 	"\aoptions\x18\x02 \x03(\v2\x19.api.room.PollOptionInputR\aoptions\x12%\n" +
 	"\x0eallow_multiple\x18\x03 \x01(\bR\rallowMultiple\x12\x1c\n" +
 	"\tanonymous\x18\x04 \x01(\bR\tanonymous\x12\x1c\n" +
-	"\tmandatory\x18\x05 \x01(\bR\tmandatory\"G\n" +
+	"\tmandatory\x18\x05 \x01(\bR\tmandatory\x124\n" +
+	"\bopen_for\x182 \x01(\v2\x19.google.protobuf.DurationR\aopenFor\x12\x16\n" +
+	"\x06quorum\x183 \x01(\rR\x06quorum\x12,\n" +
+	"\btie_rule\x184 \x01(\x0e2\x11.api.room.TieRuleR\atieRule\"G\n" +
 	"\x0fPollOptionInput\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\"Z\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"t\n" +
 	"\bCastVote\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12\x1d\n" +
 	"\n" +
 	"option_ids\x18\x02 \x03(\tR\toptionIds\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"$\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\areplace\x182 \x01(\bR\areplace\"$\n" +
 	"\tClosePoll\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\"9\n" +
 	"\x15UpdateRoomDescription\x12 \n" +
@@ -4509,8 +7745,25 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\rSetVisibility\x128\n" +
 	"\n" +
 	"visibility\x18\x01 \x01(\x0e2\x18.api.room.RoomVisibilityR\n" +
-	"visibility\"\x8c\n" +
-	"\n" +
+	"visibility\"\xc6\x01\n" +
+	"\x0eStartAutopilot\x12\x12\n" +
+	"\x04goal\x18\x01 \x01(\tR\x04goal\x12+\n" +
+	"\x04mode\x18\x02 \x01(\x0e2\x17.api.room.AutopilotModeR\x04mode\x12\x17\n" +
+	"\allm_ids\x18\x03 \x03(\tR\x06llmIds\x12\x1e\n" +
+	"\vlead_llm_id\x18\x04 \x01(\tR\tleadLlmId\x12\x14\n" +
+	"\x05turns\x18\x05 \x01(\rR\x05turns\x12$\n" +
+	"\x0elimit_nano_usd\x18\x06 \x01(\x03R\flimitNanoUsd\"3\n" +
+	"\x0ePauseAutopilot\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\"4\n" +
+	"\x0fResumeAutopilot\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\"G\n" +
+	"\x0eGuideAutopilot\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"2\n" +
+	"\rStopAutopilot\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\"5\n" +
+	"\tSetPolicy\x12(\n" +
+	"\x06policy\x18\x01 \x01(\v2\x10.api.room.PolicyR\x06policy\"\xea\x0f\n" +
 	"\vServerEvent\x124\n" +
 	"\n" +
 	"room_state\x18\x01 \x01(\v2\x13.api.room.RoomStateH\x00R\troomState\x12F\n" +
@@ -4540,13 +7793,24 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\baccepted\x18i \x01(\v2\x12.api.room.AcceptedH\x00R\baccepted\x12:\n" +
 	"\fuser_updated\x18j \x01(\v2\x15.api.room.UserUpdatedH\x00R\vuserUpdated\x12-\n" +
 	"\aresumed\x18k \x01(\v2\x11.api.room.ResumedH\x00R\aresumed\x12-\n" +
-	"\apresent\x18l \x01(\v2\x11.api.room.PresentH\x00R\apresent\x12\x16\n" +
+	"\apresent\x18l \x01(\v2\x11.api.room.PresentH\x00R\apresent\x12F\n" +
+	"\x10ballot_requested\x18m \x01(\v2\x19.api.room.BallotRequestedH\x00R\x0fballotRequested\x12=\n" +
+	"\rballot_missed\x18n \x01(\v2\x16.api.room.BallotMissedH\x00R\fballotMissed\x12@\n" +
+	"\x0ereply_withheld\x18o \x01(\v2\x17.api.room.ReplyWithheldH\x00R\rreplyWithheld\x12I\n" +
+	"\x11autopilot_started\x18p \x01(\v2\x1a.api.room.AutopilotStartedH\x00R\x10autopilotStarted\x12@\n" +
+	"\x0eautopilot_turn\x18q \x01(\v2\x17.api.room.AutopilotTurnH\x00R\rautopilotTurn\x12F\n" +
+	"\x10autopilot_paused\x18r \x01(\v2\x19.api.room.AutopilotPausedH\x00R\x0fautopilotPaused\x12I\n" +
+	"\x11autopilot_resumed\x18s \x01(\v2\x1a.api.room.AutopilotResumedH\x00R\x10autopilotResumed\x12C\n" +
+	"\x0fautopilot_ended\x18t \x01(\v2\x18.api.room.AutopilotEndedH\x00R\x0eautopilotEnded\x12@\n" +
+	"\x0epolicy_changed\x18u \x01(\v2\x17.api.room.PolicyChangedH\x00R\rpolicyChanged\x12'\n" +
+	"\x05spent\x18v \x01(\v2\x0f.api.room.SpentH\x00R\x05spent\x12C\n" +
+	"\x0fsummary_written\x18w \x01(\v2\x18.api.room.SummaryWrittenH\x00R\x0esummaryWritten\x12\x16\n" +
 	"\x06offset\x18d \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05epoch\x18e \x01(\tR\x05epoch\x12*\n" +
 	"\x02at\x18f \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
 	"\x04more\x18g \x01(\bR\x04more\x12\x1b\n" +
 	"\tclient_id\x18h \x01(\tR\bclientIdB\t\n" +
-	"\apayload\"\xbb\x02\n" +
+	"\apayload\"\xa8\x04\n" +
 	"\tRoomState\x12&\n" +
 	"\x04room\x18\x01 \x01(\v2\x12.api.room.RoomInfoR\x04room\x129\n" +
 	"\fparticipants\x18\x02 \x03(\v2\x15.api.room.ParticipantR\fparticipants\x12-\n" +
@@ -4554,7 +7818,12 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x05polls\x18\x04 \x03(\v2\x0e.api.room.PollR\x05polls\x12(\n" +
 	"\x06cursor\x182 \x01(\v2\x10.api.room.CursorR\x06cursor\x12)\n" +
 	"\areplies\x183 \x03(\v2\x0f.api.room.ReplyR\areplies\x12!\n" +
-	"\freset_reason\x184 \x01(\tR\vresetReason\"\xad\x01\n" +
+	"\freset_reason\x184 \x01(\tR\vresetReason\x121\n" +
+	"\fclosed_polls\x185 \x03(\v2\x0e.api.room.PollR\vclosedPolls\x121\n" +
+	"\tautopilot\x186 \x01(\v2\x13.api.room.AutopilotR\tautopilot\x12(\n" +
+	"\x06policy\x187 \x01(\v2\x10.api.room.PolicyR\x06policy\x12.\n" +
+	"\baccounts\x188 \x01(\v2\x12.api.room.AccountsR\baccounts\x12+\n" +
+	"\asummary\x189 \x01(\v2\x11.api.room.SummaryR\asummary\"\xda\x01\n" +
 	"\x05Reply\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x15\n" +
@@ -4562,7 +7831,8 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\breply_to\x18\x03 \x01(\tR\areplyTo\x12\x18\n" +
 	"\acontent\x18\x04 \x01(\tR\acontent\x129\n" +
 	"\n" +
-	"started_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\">\n" +
+	"started_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12+\n" +
+	"\x04turn\x18\x06 \x01(\v2\x17.api.room.AutopilotTurnR\x04turn\">\n" +
 	"\x0fMessageReceived\x12+\n" +
 	"\amessage\x18\x01 \x01(\v2\x11.api.room.MessageR\amessage\"7\n" +
 	"\n" +
@@ -4582,12 +7852,15 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x06llm_id\x18\x02 \x01(\tR\x05llmId\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\tR\acontent\x12\x19\n" +
 	"\breply_to\x18\x04 \x01(\tR\areplyTo\x12\x1a\n" +
-	"\bposition\x182 \x01(\x04R\bposition\"[\n" +
+	"\bposition\x182 \x01(\x04R\bposition\"\xbc\x01\n" +
 	"\aLLMDone\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x15\n" +
 	"\x06llm_id\x18\x02 \x01(\tR\x05llmId\x12\x1a\n" +
-	"\bdeclined\x182 \x01(\tR\bdeclined\"_\n" +
+	"\bdeclined\x182 \x01(\tR\bdeclined\x12%\n" +
+	"\x05usage\x183 \x01(\v2\x0f.api.room.UsageR\x05usage\x12\x16\n" +
+	"\x06served\x184 \x01(\tR\x06served\x12 \n" +
+	"\vinterrupted\x185 \x01(\tR\vinterrupted\"_\n" +
 	"\n" +
 	"UserTyping\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1b\n" +
@@ -4605,17 +7878,82 @@ const file_api_room_room_proto_rawDesc = "" +
 	"LLMRemoved\x12\x15\n" +
 	"\x06llm_id\x18\x01 \x01(\tR\x05llmId\"1\n" +
 	"\vPollCreated\x12\"\n" +
-	"\x04poll\x18\x01 \x01(\v2\x0e.api.room.PollR\x04poll\"i\n" +
+	"\x04poll\x18\x01 \x01(\v2\x0e.api.room.PollR\x04poll\"\xfe\x01\n" +
 	"\tPollVoted\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12\x1b\n" +
 	"\toption_id\x18\x02 \x01(\tR\boptionId\x12&\n" +
-	"\x04vote\x18\x03 \x01(\v2\x12.api.room.PollVoteR\x04vote\"m\n" +
+	"\x04vote\x18\x03 \x01(\v2\x12.api.room.PollVoteR\x04vote\x12\x1d\n" +
+	"\n" +
+	"option_ids\x182 \x03(\tR\toptionIds\x12(\n" +
+	"\x10added_option_ids\x183 \x03(\tR\x0eaddedOptionIds\x12,\n" +
+	"\x12removed_option_ids\x184 \x03(\tR\x10removedOptionIds\x12\x1c\n" +
+	"\tcontinued\x185 \x01(\bR\tcontinued\"\xe5\x01\n" +
 	"\n" +
 	"PollClosed\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12 \n" +
 	"\fclosed_by_id\x18\x02 \x01(\tR\n" +
 	"closedById\x12$\n" +
-	"\x0eclosed_by_name\x18\x03 \x01(\tR\fclosedByName\"5\n" +
+	"\x0eclosed_by_name\x18\x03 \x01(\tR\fclosedByName\x12,\n" +
+	"\x06ending\x182 \x01(\x0e2\x14.api.room.PollEndingR\x06ending\x12,\n" +
+	"\x06result\x183 \x01(\v2\x14.api.room.PollResultR\x06result\x12\x1a\n" +
+	"\bquestion\x184 \x01(\tR\bquestion\"T\n" +
+	"\x0fBallotRequested\x12\x17\n" +
+	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12(\n" +
+	"\x06ballot\x18\x02 \x01(\v2\x10.api.room.BallotR\x06ballot\"Q\n" +
+	"\fBallotMissed\x12\x17\n" +
+	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12(\n" +
+	"\x06ballot\x18\x02 \x01(\v2\x10.api.room.BallotR\x06ballot\"\x84\x01\n" +
+	"\rReplyWithheld\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x17\n" +
+	"\allm_ids\x18\x02 \x03(\tR\x06llmIds\x12'\n" +
+	"\x03why\x18\x03 \x01(\x0e2\x15.api.room.WithholdingR\x03why\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"E\n" +
+	"\x10AutopilotStarted\x121\n" +
+	"\tautopilot\x18\x01 \x01(\v2\x13.api.room.AutopilotR\tautopilot\"\x9c\x02\n" +
+	"\rAutopilotTurn\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x15\n" +
+	"\x06llm_id\x18\x03 \x01(\tR\x05llmId\x12+\n" +
+	"\x04part\x18\x04 \x01(\x0e2\x17.api.room.AutopilotPartR\x04part\x12\x12\n" +
+	"\x04turn\x18\x05 \x01(\rR\x04turn\x12\x14\n" +
+	"\x05turns\x18\x06 \x01(\rR\x05turns\x12%\n" +
+	"\x05spent\x18\a \x01(\v2\x0f.api.room.UsageR\x05spent\x12 \n" +
+	"\fnext_llm_ids\x18\b \x03(\tR\n" +
+	"nextLlmIds\x12\x12\n" +
+	"\x04last\x18\t \x01(\bR\x04last\"r\n" +
+	"\x0fAutopilotPaused\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\x12$\n" +
+	"\x0epaused_by_name\x18\x02 \x01(\tR\fpausedByName\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"]\n" +
+	"\x10AutopilotResumed\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\x12&\n" +
+	"\x0fresumed_by_name\x18\x02 \x01(\tR\rresumedByName\"\xa9\x02\n" +
+	"\x0eAutopilotEnded\x12!\n" +
+	"\fautopilot_id\x18\x01 \x01(\tR\vautopilotId\x12\x12\n" +
+	"\x04goal\x18\x02 \x01(\tR\x04goal\x124\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x1a.api.room.AutopilotOutcomeR\aoutcome\x12\"\n" +
+	"\rended_by_name\x18\x04 \x01(\tR\vendedByName\x12\x18\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x17\n" +
+	"\apoll_id\x18\a \x01(\tR\x06pollId\x12\x14\n" +
+	"\x05turns\x18\b \x01(\rR\x05turns\x12%\n" +
+	"\x05spent\x18\t \x01(\v2\x0f.api.room.UsageR\x05spent\"]\n" +
+	"\rPolicyChanged\x12(\n" +
+	"\x06policy\x18\x01 \x01(\v2\x10.api.room.PolicyR\x06policy\x12\"\n" +
+	"\rchanged_by_id\x18\x02 \x01(\tR\vchangedById\"\xc2\x01\n" +
+	"\x05Spent\x12+\n" +
+	"\apurpose\x18\x01 \x01(\x0e2\x11.api.room.PurposeR\apurpose\x12\x15\n" +
+	"\x06llm_id\x18\x02 \x01(\tR\x05llmId\x12\x13\n" +
+	"\x05of_id\x18\x03 \x01(\tR\x04ofId\x12!\n" +
+	"\fautopilot_id\x18\x04 \x01(\tR\vautopilotId\x12\x16\n" +
+	"\x06served\x18\x05 \x01(\tR\x06served\x12%\n" +
+	"\x05usage\x18\x06 \x01(\v2\x0f.api.room.UsageR\x05usage\"|\n" +
+	"\x0eSummaryWritten\x12+\n" +
+	"\asummary\x18\x01 \x01(\v2\x11.api.room.SummaryR\asummary\x12%\n" +
+	"\x05usage\x18\x02 \x01(\v2\x0f.api.room.UsageR\x05usage\x12\x16\n" +
+	"\x06served\x18\x03 \x01(\tR\x06served\"5\n" +
 	"\vRoomUpdated\x12&\n" +
 	"\x04room\x18\x01 \x01(\v2\x12.api.room.RoomInfoR\x04room\"\"\n" +
 	"\bAccepted\x12\x16\n" +
@@ -4655,13 +7993,68 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x17MESSAGE_END_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14MESSAGE_END_COMPLETE\x10\x01\x12\x1b\n" +
 	"\x17MESSAGE_END_INTERRUPTED\x10\x02\x12\x16\n" +
-	"\x12MESSAGE_END_FAILED\x10\x032\xe4\x02\n" +
+	"\x12MESSAGE_END_FAILED\x10\x03*M\n" +
+	"\aTieRule\x12\x18\n" +
+	"\x14TIE_RULE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10TIE_RULE_CREATOR\x10\x01\x12\x12\n" +
+	"\x0eTIE_RULE_FIRST\x10\x02*u\n" +
+	"\n" +
+	"PollEnding\x12\x1b\n" +
+	"\x17POLL_ENDING_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12POLL_ENDING_CLOSED\x10\x01\x12\x18\n" +
+	"\x14POLL_ENDING_DEADLINE\x10\x02\x12\x18\n" +
+	"\x14POLL_ENDING_COMPLETE\x10\x03*\x93\x01\n" +
+	"\vPollVerdict\x12\x1c\n" +
+	"\x18POLL_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14POLL_VERDICT_DECIDED\x10\x01\x12\x15\n" +
+	"\x11POLL_VERDICT_TIED\x10\x02\x12\x1a\n" +
+	"\x16POLL_VERDICT_NO_QUORUM\x10\x03\x12\x19\n" +
+	"\x15POLL_VERDICT_NO_VOTES\x10\x04*\xbd\x01\n" +
+	"\rAutopilotMode\x12\x1e\n" +
+	"\x1aAUTOPILOT_MODE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aAUTOPILOT_MODE_ROUND_ROBIN\x10\x01\x12\x19\n" +
+	"\x15AUTOPILOT_MODE_LEADER\x10\x02\x12\x19\n" +
+	"\x15AUTOPILOT_MODE_DEBATE\x10\x03\x12\x18\n" +
+	"\x14AUTOPILOT_MODE_RELAY\x10\x04\x12\x1c\n" +
+	"\x18AUTOPILOT_MODE_CONSENSUS\x10\x05*\xef\x01\n" +
+	"\rAutopilotPart\x12\x1e\n" +
+	"\x1aAUTOPILOT_PART_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16AUTOPILOT_PART_SPEAKER\x10\x01\x12\x17\n" +
+	"\x13AUTOPILOT_PART_LEAD\x10\x02\x12\x1b\n" +
+	"\x17AUTOPILOT_PART_FOLLOWER\x10\x03\x12\x1a\n" +
+	"\x16AUTOPILOT_PART_DEBATER\x10\x04\x12\x18\n" +
+	"\x14AUTOPILOT_PART_JUDGE\x10\x05\x12\x19\n" +
+	"\x15AUTOPILOT_PART_RUNNER\x10\x06\x12\x1b\n" +
+	"\x17AUTOPILOT_PART_PROPOSER\x10\a*\xd7\x02\n" +
+	"\x10AutopilotOutcome\x12!\n" +
+	"\x1dAUTOPILOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aAUTOPILOT_OUTCOME_FINISHED\x10\x01\x12\x1b\n" +
+	"\x17AUTOPILOT_OUTCOME_ASKED\x10\x02\x12\x1c\n" +
+	"\x18AUTOPILOT_OUTCOME_AGREED\x10\x03\x12\x1f\n" +
+	"\x1bAUTOPILOT_OUTCOME_DISAGREED\x10\x04\x12\x1d\n" +
+	"\x19AUTOPILOT_OUTCOME_STOPPED\x10\x05\x12\"\n" +
+	"\x1eAUTOPILOT_OUTCOME_OUT_OF_TURNS\x10\x06\x12\"\n" +
+	"\x1eAUTOPILOT_OUTCOME_OUT_OF_MONEY\x10\a\x12\x1f\n" +
+	"\x1bAUTOPILOT_OUTCOME_REPEATING\x10\b\x12\x1c\n" +
+	"\x18AUTOPILOT_OUTCOME_BROKEN\x10\t*\x8b\x01\n" +
+	"\vWithholding\x12\x1b\n" +
+	"\x17WITHHOLDING_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11WITHHOLDING_DEPTH\x10\x01\x12\x1a\n" +
+	"\x16WITHHOLDING_REPETITION\x10\x02\x12\x16\n" +
+	"\x12WITHHOLDING_BUDGET\x10\x03\x12\x14\n" +
+	"\x10WITHHOLDING_BUSY\x10\x04*d\n" +
+	"\aPurpose\x12\x17\n" +
+	"\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0ePURPOSE_BALLOT\x10\x01\x12\x13\n" +
+	"\x0fPURPOSE_SUMMARY\x10\x02\x12\x17\n" +
+	"\x13PURPOSE_INTERRUPTED\x10\x032\xa4\x03\n" +
 	"\x04Room\x12G\n" +
 	"\n" +
 	"CreateRoom\x12\x1b.api.room.CreateRoomRequest\x1a\x1c.api.room.CreateRoomResponse\x12>\n" +
 	"\aGetRoom\x12\x18.api.room.GetRoomRequest\x1a\x19.api.room.GetRoomResponse\x12D\n" +
 	"\tListRooms\x12\x1a.api.room.ListRoomsRequest\x1a\x1b.api.room.ListRoomsResponse\x12J\n" +
-	"\vLoadHistory\x12\x1c.api.room.LoadHistoryRequest\x1a\x1d.api.room.LoadHistoryResponse\x12A\n" +
+	"\vLoadHistory\x12\x1c.api.room.LoadHistoryRequest\x1a\x1d.api.room.LoadHistoryResponse\x12>\n" +
+	"\aGetCost\x12\x18.api.room.GetCostRequest\x1a\x19.api.room.GetCostResponse\x12A\n" +
 	"\vRoomSession\x12\x17.api.room.ClientMessage\x1a\x15.api.room.ServerEvent(\x010\x01B\"Z parley/proto/gen/api/room;roompbb\x06proto3"
 
 var (
@@ -4676,8 +8069,8 @@ func file_api_room_room_proto_rawDescGZIP() []byte {
 	return file_api_room_room_proto_rawDescData
 }
 
-var file_api_room_room_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_api_room_room_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_api_room_room_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
+var file_api_room_room_proto_msgTypes = make([]protoimpl.MessageInfo, 85)
 var file_api_room_room_proto_goTypes = []any{
 	(ParticipantType)(0),          // 0: api.room.ParticipantType
 	(Role)(0),                     // 1: api.room.Role
@@ -4685,161 +8078,277 @@ var file_api_room_room_proto_goTypes = []any{
 	(ChatStyle)(0),                // 3: api.room.ChatStyle
 	(RoomVisibility)(0),           // 4: api.room.RoomVisibility
 	(MessageEnd)(0),               // 5: api.room.MessageEnd
-	(*LLMConfig)(nil),             // 6: api.room.LLMConfig
-	(*Participant)(nil),           // 7: api.room.Participant
-	(*RoomInfo)(nil),              // 8: api.room.RoomInfo
-	(*Message)(nil),               // 9: api.room.Message
-	(*PollVote)(nil),              // 10: api.room.PollVote
-	(*PollOption)(nil),            // 11: api.room.PollOption
-	(*Poll)(nil),                  // 12: api.room.Poll
-	(*CreateRoomRequest)(nil),     // 13: api.room.CreateRoomRequest
-	(*CreateRoomResponse)(nil),    // 14: api.room.CreateRoomResponse
-	(*GetRoomRequest)(nil),        // 15: api.room.GetRoomRequest
-	(*GetRoomResponse)(nil),       // 16: api.room.GetRoomResponse
-	(*ListRoomsRequest)(nil),      // 17: api.room.ListRoomsRequest
-	(*ListRoomsResponse)(nil),     // 18: api.room.ListRoomsResponse
-	(*LoadHistoryRequest)(nil),    // 19: api.room.LoadHistoryRequest
-	(*LoadHistoryResponse)(nil),   // 20: api.room.LoadHistoryResponse
-	(*ClientMessage)(nil),         // 21: api.room.ClientMessage
-	(*JoinRoom)(nil),              // 22: api.room.JoinRoom
-	(*Cursor)(nil),                // 23: api.room.Cursor
-	(*SendMessage)(nil),           // 24: api.room.SendMessage
-	(*TypingIndicator)(nil),       // 25: api.room.TypingIndicator
-	(*InterruptLLM)(nil),          // 26: api.room.InterruptLLM
-	(*Ping)(nil),                  // 27: api.room.Ping
-	(*Pong)(nil),                  // 28: api.room.Pong
-	(*AddLLM)(nil),                // 29: api.room.AddLLM
-	(*UpdateLLM)(nil),             // 30: api.room.UpdateLLM
-	(*RemoveLLM)(nil),             // 31: api.room.RemoveLLM
-	(*CreatePoll)(nil),            // 32: api.room.CreatePoll
-	(*PollOptionInput)(nil),       // 33: api.room.PollOptionInput
-	(*CastVote)(nil),              // 34: api.room.CastVote
-	(*ClosePoll)(nil),             // 35: api.room.ClosePoll
-	(*UpdateRoomDescription)(nil), // 36: api.room.UpdateRoomDescription
-	(*LeaveRoom)(nil),             // 37: api.room.LeaveRoom
-	(*SetRole)(nil),               // 38: api.room.SetRole
-	(*SetVisibility)(nil),         // 39: api.room.SetVisibility
-	(*ServerEvent)(nil),           // 40: api.room.ServerEvent
-	(*RoomState)(nil),             // 41: api.room.RoomState
-	(*Reply)(nil),                 // 42: api.room.Reply
-	(*MessageReceived)(nil),       // 43: api.room.MessageReceived
-	(*UserJoined)(nil),            // 44: api.room.UserJoined
-	(*UserLeft)(nil),              // 45: api.room.UserLeft
-	(*LLMThinking)(nil),           // 46: api.room.LLMThinking
-	(*LLMChunk)(nil),              // 47: api.room.LLMChunk
-	(*LLMDone)(nil),               // 48: api.room.LLMDone
-	(*UserTyping)(nil),            // 49: api.room.UserTyping
-	(*Error)(nil),                 // 50: api.room.Error
-	(*LLMAdded)(nil),              // 51: api.room.LLMAdded
-	(*LLMUpdated)(nil),            // 52: api.room.LLMUpdated
-	(*LLMRemoved)(nil),            // 53: api.room.LLMRemoved
-	(*PollCreated)(nil),           // 54: api.room.PollCreated
-	(*PollVoted)(nil),             // 55: api.room.PollVoted
-	(*PollClosed)(nil),            // 56: api.room.PollClosed
-	(*RoomUpdated)(nil),           // 57: api.room.RoomUpdated
-	(*Accepted)(nil),              // 58: api.room.Accepted
-	(*UserUpdated)(nil),           // 59: api.room.UserUpdated
-	(*Resumed)(nil),               // 60: api.room.Resumed
-	(*Present)(nil),               // 61: api.room.Present
-	(*timestamppb.Timestamp)(nil), // 62: google.protobuf.Timestamp
+	(TieRule)(0),                  // 6: api.room.TieRule
+	(PollEnding)(0),               // 7: api.room.PollEnding
+	(PollVerdict)(0),              // 8: api.room.PollVerdict
+	(AutopilotMode)(0),            // 9: api.room.AutopilotMode
+	(AutopilotPart)(0),            // 10: api.room.AutopilotPart
+	(AutopilotOutcome)(0),         // 11: api.room.AutopilotOutcome
+	(Withholding)(0),              // 12: api.room.Withholding
+	(Purpose)(0),                  // 13: api.room.Purpose
+	(*LLMConfig)(nil),             // 14: api.room.LLMConfig
+	(*Participant)(nil),           // 15: api.room.Participant
+	(*RoomInfo)(nil),              // 16: api.room.RoomInfo
+	(*Message)(nil),               // 17: api.room.Message
+	(*PollVote)(nil),              // 18: api.room.PollVote
+	(*PollOption)(nil),            // 19: api.room.PollOption
+	(*Poll)(nil),                  // 20: api.room.Poll
+	(*Ballot)(nil),                // 21: api.room.Ballot
+	(*PollResult)(nil),            // 22: api.room.PollResult
+	(*PollDissent)(nil),           // 23: api.room.PollDissent
+	(*Usage)(nil),                 // 24: api.room.Usage
+	(*Allowance)(nil),             // 25: api.room.Allowance
+	(*Policy)(nil),                // 26: api.room.Policy
+	(*Account)(nil),               // 27: api.room.Account
+	(*Accounts)(nil),              // 28: api.room.Accounts
+	(*Autopilot)(nil),             // 29: api.room.Autopilot
+	(*Summary)(nil),               // 30: api.room.Summary
+	(*CreateRoomRequest)(nil),     // 31: api.room.CreateRoomRequest
+	(*CreateRoomResponse)(nil),    // 32: api.room.CreateRoomResponse
+	(*GetRoomRequest)(nil),        // 33: api.room.GetRoomRequest
+	(*GetRoomResponse)(nil),       // 34: api.room.GetRoomResponse
+	(*GetCostRequest)(nil),        // 35: api.room.GetCostRequest
+	(*GetCostResponse)(nil),       // 36: api.room.GetCostResponse
+	(*ListRoomsRequest)(nil),      // 37: api.room.ListRoomsRequest
+	(*ListRoomsResponse)(nil),     // 38: api.room.ListRoomsResponse
+	(*LoadHistoryRequest)(nil),    // 39: api.room.LoadHistoryRequest
+	(*LoadHistoryResponse)(nil),   // 40: api.room.LoadHistoryResponse
+	(*ClientMessage)(nil),         // 41: api.room.ClientMessage
+	(*JoinRoom)(nil),              // 42: api.room.JoinRoom
+	(*Cursor)(nil),                // 43: api.room.Cursor
+	(*SendMessage)(nil),           // 44: api.room.SendMessage
+	(*TypingIndicator)(nil),       // 45: api.room.TypingIndicator
+	(*InterruptLLM)(nil),          // 46: api.room.InterruptLLM
+	(*Ping)(nil),                  // 47: api.room.Ping
+	(*Pong)(nil),                  // 48: api.room.Pong
+	(*AddLLM)(nil),                // 49: api.room.AddLLM
+	(*UpdateLLM)(nil),             // 50: api.room.UpdateLLM
+	(*RemoveLLM)(nil),             // 51: api.room.RemoveLLM
+	(*CreatePoll)(nil),            // 52: api.room.CreatePoll
+	(*PollOptionInput)(nil),       // 53: api.room.PollOptionInput
+	(*CastVote)(nil),              // 54: api.room.CastVote
+	(*ClosePoll)(nil),             // 55: api.room.ClosePoll
+	(*UpdateRoomDescription)(nil), // 56: api.room.UpdateRoomDescription
+	(*LeaveRoom)(nil),             // 57: api.room.LeaveRoom
+	(*SetRole)(nil),               // 58: api.room.SetRole
+	(*SetVisibility)(nil),         // 59: api.room.SetVisibility
+	(*StartAutopilot)(nil),        // 60: api.room.StartAutopilot
+	(*PauseAutopilot)(nil),        // 61: api.room.PauseAutopilot
+	(*ResumeAutopilot)(nil),       // 62: api.room.ResumeAutopilot
+	(*GuideAutopilot)(nil),        // 63: api.room.GuideAutopilot
+	(*StopAutopilot)(nil),         // 64: api.room.StopAutopilot
+	(*SetPolicy)(nil),             // 65: api.room.SetPolicy
+	(*ServerEvent)(nil),           // 66: api.room.ServerEvent
+	(*RoomState)(nil),             // 67: api.room.RoomState
+	(*Reply)(nil),                 // 68: api.room.Reply
+	(*MessageReceived)(nil),       // 69: api.room.MessageReceived
+	(*UserJoined)(nil),            // 70: api.room.UserJoined
+	(*UserLeft)(nil),              // 71: api.room.UserLeft
+	(*LLMThinking)(nil),           // 72: api.room.LLMThinking
+	(*LLMChunk)(nil),              // 73: api.room.LLMChunk
+	(*LLMDone)(nil),               // 74: api.room.LLMDone
+	(*UserTyping)(nil),            // 75: api.room.UserTyping
+	(*Error)(nil),                 // 76: api.room.Error
+	(*LLMAdded)(nil),              // 77: api.room.LLMAdded
+	(*LLMUpdated)(nil),            // 78: api.room.LLMUpdated
+	(*LLMRemoved)(nil),            // 79: api.room.LLMRemoved
+	(*PollCreated)(nil),           // 80: api.room.PollCreated
+	(*PollVoted)(nil),             // 81: api.room.PollVoted
+	(*PollClosed)(nil),            // 82: api.room.PollClosed
+	(*BallotRequested)(nil),       // 83: api.room.BallotRequested
+	(*BallotMissed)(nil),          // 84: api.room.BallotMissed
+	(*ReplyWithheld)(nil),         // 85: api.room.ReplyWithheld
+	(*AutopilotStarted)(nil),      // 86: api.room.AutopilotStarted
+	(*AutopilotTurn)(nil),         // 87: api.room.AutopilotTurn
+	(*AutopilotPaused)(nil),       // 88: api.room.AutopilotPaused
+	(*AutopilotResumed)(nil),      // 89: api.room.AutopilotResumed
+	(*AutopilotEnded)(nil),        // 90: api.room.AutopilotEnded
+	(*PolicyChanged)(nil),         // 91: api.room.PolicyChanged
+	(*Spent)(nil),                 // 92: api.room.Spent
+	(*SummaryWritten)(nil),        // 93: api.room.SummaryWritten
+	(*RoomUpdated)(nil),           // 94: api.room.RoomUpdated
+	(*Accepted)(nil),              // 95: api.room.Accepted
+	(*UserUpdated)(nil),           // 96: api.room.UserUpdated
+	(*Resumed)(nil),               // 97: api.room.Resumed
+	(*Present)(nil),               // 98: api.room.Present
+	(*timestamppb.Timestamp)(nil), // 99: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 100: google.protobuf.Duration
 }
 var file_api_room_room_proto_depIdxs = []int32{
-	3,  // 0: api.room.LLMConfig.chat_style:type_name -> api.room.ChatStyle
-	1,  // 1: api.room.Participant.role:type_name -> api.room.Role
-	0,  // 2: api.room.Participant.type:type_name -> api.room.ParticipantType
-	62, // 3: api.room.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
-	6,  // 4: api.room.RoomInfo.llms:type_name -> api.room.LLMConfig
-	4,  // 5: api.room.RoomInfo.visibility:type_name -> api.room.RoomVisibility
-	0,  // 6: api.room.Message.sender_type:type_name -> api.room.ParticipantType
-	62, // 7: api.room.Message.timestamp:type_name -> google.protobuf.Timestamp
-	5,  // 8: api.room.Message.end:type_name -> api.room.MessageEnd
-	62, // 9: api.room.PollVote.voted_at:type_name -> google.protobuf.Timestamp
-	10, // 10: api.room.PollOption.votes:type_name -> api.room.PollVote
-	0,  // 11: api.room.Poll.creator_type:type_name -> api.room.ParticipantType
-	11, // 12: api.room.Poll.options:type_name -> api.room.PollOption
-	2,  // 13: api.room.Poll.status:type_name -> api.room.PollStatus
-	62, // 14: api.room.Poll.created_at:type_name -> google.protobuf.Timestamp
-	62, // 15: api.room.Poll.closed_at:type_name -> google.protobuf.Timestamp
-	6,  // 16: api.room.CreateRoomRequest.llms:type_name -> api.room.LLMConfig
-	4,  // 17: api.room.CreateRoomRequest.visibility:type_name -> api.room.RoomVisibility
-	8,  // 18: api.room.GetRoomResponse.room:type_name -> api.room.RoomInfo
-	7,  // 19: api.room.GetRoomResponse.participants:type_name -> api.room.Participant
-	8,  // 20: api.room.ListRoomsResponse.rooms:type_name -> api.room.RoomInfo
-	9,  // 21: api.room.LoadHistoryResponse.messages:type_name -> api.room.Message
-	22, // 22: api.room.ClientMessage.join:type_name -> api.room.JoinRoom
-	24, // 23: api.room.ClientMessage.message:type_name -> api.room.SendMessage
-	25, // 24: api.room.ClientMessage.typing:type_name -> api.room.TypingIndicator
-	26, // 25: api.room.ClientMessage.interrupt:type_name -> api.room.InterruptLLM
-	27, // 26: api.room.ClientMessage.ping:type_name -> api.room.Ping
-	29, // 27: api.room.ClientMessage.add_llm:type_name -> api.room.AddLLM
-	30, // 28: api.room.ClientMessage.update_llm:type_name -> api.room.UpdateLLM
-	32, // 29: api.room.ClientMessage.create_poll:type_name -> api.room.CreatePoll
-	34, // 30: api.room.ClientMessage.cast_vote:type_name -> api.room.CastVote
-	35, // 31: api.room.ClientMessage.close_poll:type_name -> api.room.ClosePoll
-	31, // 32: api.room.ClientMessage.remove_llm:type_name -> api.room.RemoveLLM
-	36, // 33: api.room.ClientMessage.update_room_description:type_name -> api.room.UpdateRoomDescription
-	37, // 34: api.room.ClientMessage.leave:type_name -> api.room.LeaveRoom
-	38, // 35: api.room.ClientMessage.set_role:type_name -> api.room.SetRole
-	39, // 36: api.room.ClientMessage.set_visibility:type_name -> api.room.SetVisibility
-	1,  // 37: api.room.JoinRoom.role:type_name -> api.room.Role
-	23, // 38: api.room.JoinRoom.cursor:type_name -> api.room.Cursor
-	6,  // 39: api.room.AddLLM.llm:type_name -> api.room.LLMConfig
-	3,  // 40: api.room.UpdateLLM.chat_style:type_name -> api.room.ChatStyle
-	33, // 41: api.room.CreatePoll.options:type_name -> api.room.PollOptionInput
-	1,  // 42: api.room.SetRole.role:type_name -> api.room.Role
-	4,  // 43: api.room.SetVisibility.visibility:type_name -> api.room.RoomVisibility
-	41, // 44: api.room.ServerEvent.room_state:type_name -> api.room.RoomState
-	43, // 45: api.room.ServerEvent.message_received:type_name -> api.room.MessageReceived
-	44, // 46: api.room.ServerEvent.user_joined:type_name -> api.room.UserJoined
-	45, // 47: api.room.ServerEvent.user_left:type_name -> api.room.UserLeft
-	46, // 48: api.room.ServerEvent.llm_thinking:type_name -> api.room.LLMThinking
-	47, // 49: api.room.ServerEvent.llm_chunk:type_name -> api.room.LLMChunk
-	48, // 50: api.room.ServerEvent.llm_done:type_name -> api.room.LLMDone
-	49, // 51: api.room.ServerEvent.user_typing:type_name -> api.room.UserTyping
-	50, // 52: api.room.ServerEvent.error:type_name -> api.room.Error
-	28, // 53: api.room.ServerEvent.pong:type_name -> api.room.Pong
-	51, // 54: api.room.ServerEvent.llm_added:type_name -> api.room.LLMAdded
-	52, // 55: api.room.ServerEvent.llm_updated:type_name -> api.room.LLMUpdated
-	54, // 56: api.room.ServerEvent.poll_created:type_name -> api.room.PollCreated
-	55, // 57: api.room.ServerEvent.poll_voted:type_name -> api.room.PollVoted
-	56, // 58: api.room.ServerEvent.poll_closed:type_name -> api.room.PollClosed
-	53, // 59: api.room.ServerEvent.llm_removed:type_name -> api.room.LLMRemoved
-	57, // 60: api.room.ServerEvent.room_updated:type_name -> api.room.RoomUpdated
-	58, // 61: api.room.ServerEvent.accepted:type_name -> api.room.Accepted
-	59, // 62: api.room.ServerEvent.user_updated:type_name -> api.room.UserUpdated
-	60, // 63: api.room.ServerEvent.resumed:type_name -> api.room.Resumed
-	61, // 64: api.room.ServerEvent.present:type_name -> api.room.Present
-	62, // 65: api.room.ServerEvent.at:type_name -> google.protobuf.Timestamp
-	8,  // 66: api.room.RoomState.room:type_name -> api.room.RoomInfo
-	7,  // 67: api.room.RoomState.participants:type_name -> api.room.Participant
-	9,  // 68: api.room.RoomState.messages:type_name -> api.room.Message
-	12, // 69: api.room.RoomState.polls:type_name -> api.room.Poll
-	23, // 70: api.room.RoomState.cursor:type_name -> api.room.Cursor
-	42, // 71: api.room.RoomState.replies:type_name -> api.room.Reply
-	62, // 72: api.room.Reply.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 73: api.room.MessageReceived.message:type_name -> api.room.Message
-	7,  // 74: api.room.UserJoined.user:type_name -> api.room.Participant
-	6,  // 75: api.room.LLMAdded.llm:type_name -> api.room.LLMConfig
-	6,  // 76: api.room.LLMUpdated.llm:type_name -> api.room.LLMConfig
-	12, // 77: api.room.PollCreated.poll:type_name -> api.room.Poll
-	10, // 78: api.room.PollVoted.vote:type_name -> api.room.PollVote
-	8,  // 79: api.room.RoomUpdated.room:type_name -> api.room.RoomInfo
-	7,  // 80: api.room.UserUpdated.user:type_name -> api.room.Participant
-	13, // 81: api.room.Room.CreateRoom:input_type -> api.room.CreateRoomRequest
-	15, // 82: api.room.Room.GetRoom:input_type -> api.room.GetRoomRequest
-	17, // 83: api.room.Room.ListRooms:input_type -> api.room.ListRoomsRequest
-	19, // 84: api.room.Room.LoadHistory:input_type -> api.room.LoadHistoryRequest
-	21, // 85: api.room.Room.RoomSession:input_type -> api.room.ClientMessage
-	14, // 86: api.room.Room.CreateRoom:output_type -> api.room.CreateRoomResponse
-	16, // 87: api.room.Room.GetRoom:output_type -> api.room.GetRoomResponse
-	18, // 88: api.room.Room.ListRooms:output_type -> api.room.ListRoomsResponse
-	20, // 89: api.room.Room.LoadHistory:output_type -> api.room.LoadHistoryResponse
-	40, // 90: api.room.Room.RoomSession:output_type -> api.room.ServerEvent
-	86, // [86:91] is the sub-list for method output_type
-	81, // [81:86] is the sub-list for method input_type
-	81, // [81:81] is the sub-list for extension type_name
-	81, // [81:81] is the sub-list for extension extendee
-	0,  // [0:81] is the sub-list for field type_name
+	3,   // 0: api.room.LLMConfig.chat_style:type_name -> api.room.ChatStyle
+	1,   // 1: api.room.Participant.role:type_name -> api.room.Role
+	0,   // 2: api.room.Participant.type:type_name -> api.room.ParticipantType
+	99,  // 3: api.room.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
+	14,  // 4: api.room.RoomInfo.llms:type_name -> api.room.LLMConfig
+	4,   // 5: api.room.RoomInfo.visibility:type_name -> api.room.RoomVisibility
+	0,   // 6: api.room.Message.sender_type:type_name -> api.room.ParticipantType
+	99,  // 7: api.room.Message.timestamp:type_name -> google.protobuf.Timestamp
+	5,   // 8: api.room.Message.end:type_name -> api.room.MessageEnd
+	99,  // 9: api.room.PollVote.voted_at:type_name -> google.protobuf.Timestamp
+	0,   // 10: api.room.PollVote.voter_type:type_name -> api.room.ParticipantType
+	18,  // 11: api.room.PollOption.votes:type_name -> api.room.PollVote
+	0,   // 12: api.room.Poll.creator_type:type_name -> api.room.ParticipantType
+	19,  // 13: api.room.Poll.options:type_name -> api.room.PollOption
+	2,   // 14: api.room.Poll.status:type_name -> api.room.PollStatus
+	99,  // 15: api.room.Poll.created_at:type_name -> google.protobuf.Timestamp
+	99,  // 16: api.room.Poll.closed_at:type_name -> google.protobuf.Timestamp
+	99,  // 17: api.room.Poll.deadline:type_name -> google.protobuf.Timestamp
+	6,   // 18: api.room.Poll.tie_rule:type_name -> api.room.TieRule
+	22,  // 19: api.room.Poll.result:type_name -> api.room.PollResult
+	21,  // 20: api.room.Poll.awaited:type_name -> api.room.Ballot
+	21,  // 21: api.room.Poll.missed:type_name -> api.room.Ballot
+	7,   // 22: api.room.Poll.ending:type_name -> api.room.PollEnding
+	8,   // 23: api.room.PollResult.verdict:type_name -> api.room.PollVerdict
+	23,  // 24: api.room.PollResult.dissents:type_name -> api.room.PollDissent
+	21,  // 25: api.room.PollResult.missing:type_name -> api.room.Ballot
+	0,   // 26: api.room.PollDissent.voter_type:type_name -> api.room.ParticipantType
+	25,  // 27: api.room.Policy.total:type_name -> api.room.Allowance
+	25,  // 28: api.room.Policy.day:type_name -> api.room.Allowance
+	0,   // 29: api.room.Account.type:type_name -> api.room.ParticipantType
+	24,  // 30: api.room.Account.usage:type_name -> api.room.Usage
+	24,  // 31: api.room.Accounts.total:type_name -> api.room.Usage
+	24,  // 32: api.room.Accounts.day:type_name -> api.room.Usage
+	27,  // 33: api.room.Accounts.llms:type_name -> api.room.Account
+	27,  // 34: api.room.Accounts.people:type_name -> api.room.Account
+	25,  // 35: api.room.Accounts.held:type_name -> api.room.Allowance
+	9,   // 36: api.room.Autopilot.mode:type_name -> api.room.AutopilotMode
+	24,  // 37: api.room.Autopilot.spent:type_name -> api.room.Usage
+	17,  // 38: api.room.Autopilot.guides:type_name -> api.room.Message
+	90,  // 39: api.room.Autopilot.ended:type_name -> api.room.AutopilotEnded
+	99,  // 40: api.room.Summary.written_at:type_name -> google.protobuf.Timestamp
+	14,  // 41: api.room.CreateRoomRequest.llms:type_name -> api.room.LLMConfig
+	4,   // 42: api.room.CreateRoomRequest.visibility:type_name -> api.room.RoomVisibility
+	26,  // 43: api.room.CreateRoomRequest.policy:type_name -> api.room.Policy
+	16,  // 44: api.room.GetRoomResponse.room:type_name -> api.room.RoomInfo
+	15,  // 45: api.room.GetRoomResponse.participants:type_name -> api.room.Participant
+	26,  // 46: api.room.GetRoomResponse.policy:type_name -> api.room.Policy
+	20,  // 47: api.room.GetRoomResponse.polls:type_name -> api.room.Poll
+	29,  // 48: api.room.GetRoomResponse.autopilot:type_name -> api.room.Autopilot
+	28,  // 49: api.room.GetCostResponse.accounts:type_name -> api.room.Accounts
+	26,  // 50: api.room.GetCostResponse.policy:type_name -> api.room.Policy
+	25,  // 51: api.room.GetCostResponse.server_total:type_name -> api.room.Allowance
+	25,  // 52: api.room.GetCostResponse.server_day:type_name -> api.room.Allowance
+	16,  // 53: api.room.ListRoomsResponse.rooms:type_name -> api.room.RoomInfo
+	17,  // 54: api.room.LoadHistoryResponse.messages:type_name -> api.room.Message
+	42,  // 55: api.room.ClientMessage.join:type_name -> api.room.JoinRoom
+	44,  // 56: api.room.ClientMessage.message:type_name -> api.room.SendMessage
+	45,  // 57: api.room.ClientMessage.typing:type_name -> api.room.TypingIndicator
+	46,  // 58: api.room.ClientMessage.interrupt:type_name -> api.room.InterruptLLM
+	47,  // 59: api.room.ClientMessage.ping:type_name -> api.room.Ping
+	49,  // 60: api.room.ClientMessage.add_llm:type_name -> api.room.AddLLM
+	50,  // 61: api.room.ClientMessage.update_llm:type_name -> api.room.UpdateLLM
+	52,  // 62: api.room.ClientMessage.create_poll:type_name -> api.room.CreatePoll
+	54,  // 63: api.room.ClientMessage.cast_vote:type_name -> api.room.CastVote
+	55,  // 64: api.room.ClientMessage.close_poll:type_name -> api.room.ClosePoll
+	51,  // 65: api.room.ClientMessage.remove_llm:type_name -> api.room.RemoveLLM
+	56,  // 66: api.room.ClientMessage.update_room_description:type_name -> api.room.UpdateRoomDescription
+	57,  // 67: api.room.ClientMessage.leave:type_name -> api.room.LeaveRoom
+	58,  // 68: api.room.ClientMessage.set_role:type_name -> api.room.SetRole
+	59,  // 69: api.room.ClientMessage.set_visibility:type_name -> api.room.SetVisibility
+	60,  // 70: api.room.ClientMessage.start_autopilot:type_name -> api.room.StartAutopilot
+	61,  // 71: api.room.ClientMessage.pause_autopilot:type_name -> api.room.PauseAutopilot
+	62,  // 72: api.room.ClientMessage.resume_autopilot:type_name -> api.room.ResumeAutopilot
+	63,  // 73: api.room.ClientMessage.guide_autopilot:type_name -> api.room.GuideAutopilot
+	64,  // 74: api.room.ClientMessage.stop_autopilot:type_name -> api.room.StopAutopilot
+	65,  // 75: api.room.ClientMessage.set_policy:type_name -> api.room.SetPolicy
+	1,   // 76: api.room.JoinRoom.role:type_name -> api.room.Role
+	43,  // 77: api.room.JoinRoom.cursor:type_name -> api.room.Cursor
+	14,  // 78: api.room.AddLLM.llm:type_name -> api.room.LLMConfig
+	3,   // 79: api.room.UpdateLLM.chat_style:type_name -> api.room.ChatStyle
+	53,  // 80: api.room.CreatePoll.options:type_name -> api.room.PollOptionInput
+	100, // 81: api.room.CreatePoll.open_for:type_name -> google.protobuf.Duration
+	6,   // 82: api.room.CreatePoll.tie_rule:type_name -> api.room.TieRule
+	1,   // 83: api.room.SetRole.role:type_name -> api.room.Role
+	4,   // 84: api.room.SetVisibility.visibility:type_name -> api.room.RoomVisibility
+	9,   // 85: api.room.StartAutopilot.mode:type_name -> api.room.AutopilotMode
+	26,  // 86: api.room.SetPolicy.policy:type_name -> api.room.Policy
+	67,  // 87: api.room.ServerEvent.room_state:type_name -> api.room.RoomState
+	69,  // 88: api.room.ServerEvent.message_received:type_name -> api.room.MessageReceived
+	70,  // 89: api.room.ServerEvent.user_joined:type_name -> api.room.UserJoined
+	71,  // 90: api.room.ServerEvent.user_left:type_name -> api.room.UserLeft
+	72,  // 91: api.room.ServerEvent.llm_thinking:type_name -> api.room.LLMThinking
+	73,  // 92: api.room.ServerEvent.llm_chunk:type_name -> api.room.LLMChunk
+	74,  // 93: api.room.ServerEvent.llm_done:type_name -> api.room.LLMDone
+	75,  // 94: api.room.ServerEvent.user_typing:type_name -> api.room.UserTyping
+	76,  // 95: api.room.ServerEvent.error:type_name -> api.room.Error
+	48,  // 96: api.room.ServerEvent.pong:type_name -> api.room.Pong
+	77,  // 97: api.room.ServerEvent.llm_added:type_name -> api.room.LLMAdded
+	78,  // 98: api.room.ServerEvent.llm_updated:type_name -> api.room.LLMUpdated
+	80,  // 99: api.room.ServerEvent.poll_created:type_name -> api.room.PollCreated
+	81,  // 100: api.room.ServerEvent.poll_voted:type_name -> api.room.PollVoted
+	82,  // 101: api.room.ServerEvent.poll_closed:type_name -> api.room.PollClosed
+	79,  // 102: api.room.ServerEvent.llm_removed:type_name -> api.room.LLMRemoved
+	94,  // 103: api.room.ServerEvent.room_updated:type_name -> api.room.RoomUpdated
+	95,  // 104: api.room.ServerEvent.accepted:type_name -> api.room.Accepted
+	96,  // 105: api.room.ServerEvent.user_updated:type_name -> api.room.UserUpdated
+	97,  // 106: api.room.ServerEvent.resumed:type_name -> api.room.Resumed
+	98,  // 107: api.room.ServerEvent.present:type_name -> api.room.Present
+	83,  // 108: api.room.ServerEvent.ballot_requested:type_name -> api.room.BallotRequested
+	84,  // 109: api.room.ServerEvent.ballot_missed:type_name -> api.room.BallotMissed
+	85,  // 110: api.room.ServerEvent.reply_withheld:type_name -> api.room.ReplyWithheld
+	86,  // 111: api.room.ServerEvent.autopilot_started:type_name -> api.room.AutopilotStarted
+	87,  // 112: api.room.ServerEvent.autopilot_turn:type_name -> api.room.AutopilotTurn
+	88,  // 113: api.room.ServerEvent.autopilot_paused:type_name -> api.room.AutopilotPaused
+	89,  // 114: api.room.ServerEvent.autopilot_resumed:type_name -> api.room.AutopilotResumed
+	90,  // 115: api.room.ServerEvent.autopilot_ended:type_name -> api.room.AutopilotEnded
+	91,  // 116: api.room.ServerEvent.policy_changed:type_name -> api.room.PolicyChanged
+	92,  // 117: api.room.ServerEvent.spent:type_name -> api.room.Spent
+	93,  // 118: api.room.ServerEvent.summary_written:type_name -> api.room.SummaryWritten
+	99,  // 119: api.room.ServerEvent.at:type_name -> google.protobuf.Timestamp
+	16,  // 120: api.room.RoomState.room:type_name -> api.room.RoomInfo
+	15,  // 121: api.room.RoomState.participants:type_name -> api.room.Participant
+	17,  // 122: api.room.RoomState.messages:type_name -> api.room.Message
+	20,  // 123: api.room.RoomState.polls:type_name -> api.room.Poll
+	43,  // 124: api.room.RoomState.cursor:type_name -> api.room.Cursor
+	68,  // 125: api.room.RoomState.replies:type_name -> api.room.Reply
+	20,  // 126: api.room.RoomState.closed_polls:type_name -> api.room.Poll
+	29,  // 127: api.room.RoomState.autopilot:type_name -> api.room.Autopilot
+	26,  // 128: api.room.RoomState.policy:type_name -> api.room.Policy
+	28,  // 129: api.room.RoomState.accounts:type_name -> api.room.Accounts
+	30,  // 130: api.room.RoomState.summary:type_name -> api.room.Summary
+	99,  // 131: api.room.Reply.started_at:type_name -> google.protobuf.Timestamp
+	87,  // 132: api.room.Reply.turn:type_name -> api.room.AutopilotTurn
+	17,  // 133: api.room.MessageReceived.message:type_name -> api.room.Message
+	15,  // 134: api.room.UserJoined.user:type_name -> api.room.Participant
+	24,  // 135: api.room.LLMDone.usage:type_name -> api.room.Usage
+	14,  // 136: api.room.LLMAdded.llm:type_name -> api.room.LLMConfig
+	14,  // 137: api.room.LLMUpdated.llm:type_name -> api.room.LLMConfig
+	20,  // 138: api.room.PollCreated.poll:type_name -> api.room.Poll
+	18,  // 139: api.room.PollVoted.vote:type_name -> api.room.PollVote
+	7,   // 140: api.room.PollClosed.ending:type_name -> api.room.PollEnding
+	22,  // 141: api.room.PollClosed.result:type_name -> api.room.PollResult
+	21,  // 142: api.room.BallotRequested.ballot:type_name -> api.room.Ballot
+	21,  // 143: api.room.BallotMissed.ballot:type_name -> api.room.Ballot
+	12,  // 144: api.room.ReplyWithheld.why:type_name -> api.room.Withholding
+	29,  // 145: api.room.AutopilotStarted.autopilot:type_name -> api.room.Autopilot
+	10,  // 146: api.room.AutopilotTurn.part:type_name -> api.room.AutopilotPart
+	24,  // 147: api.room.AutopilotTurn.spent:type_name -> api.room.Usage
+	11,  // 148: api.room.AutopilotEnded.outcome:type_name -> api.room.AutopilotOutcome
+	24,  // 149: api.room.AutopilotEnded.spent:type_name -> api.room.Usage
+	26,  // 150: api.room.PolicyChanged.policy:type_name -> api.room.Policy
+	13,  // 151: api.room.Spent.purpose:type_name -> api.room.Purpose
+	24,  // 152: api.room.Spent.usage:type_name -> api.room.Usage
+	30,  // 153: api.room.SummaryWritten.summary:type_name -> api.room.Summary
+	24,  // 154: api.room.SummaryWritten.usage:type_name -> api.room.Usage
+	16,  // 155: api.room.RoomUpdated.room:type_name -> api.room.RoomInfo
+	15,  // 156: api.room.UserUpdated.user:type_name -> api.room.Participant
+	31,  // 157: api.room.Room.CreateRoom:input_type -> api.room.CreateRoomRequest
+	33,  // 158: api.room.Room.GetRoom:input_type -> api.room.GetRoomRequest
+	37,  // 159: api.room.Room.ListRooms:input_type -> api.room.ListRoomsRequest
+	39,  // 160: api.room.Room.LoadHistory:input_type -> api.room.LoadHistoryRequest
+	35,  // 161: api.room.Room.GetCost:input_type -> api.room.GetCostRequest
+	41,  // 162: api.room.Room.RoomSession:input_type -> api.room.ClientMessage
+	32,  // 163: api.room.Room.CreateRoom:output_type -> api.room.CreateRoomResponse
+	34,  // 164: api.room.Room.GetRoom:output_type -> api.room.GetRoomResponse
+	38,  // 165: api.room.Room.ListRooms:output_type -> api.room.ListRoomsResponse
+	40,  // 166: api.room.Room.LoadHistory:output_type -> api.room.LoadHistoryResponse
+	36,  // 167: api.room.Room.GetCost:output_type -> api.room.GetCostResponse
+	66,  // 168: api.room.Room.RoomSession:output_type -> api.room.ServerEvent
+	163, // [163:169] is the sub-list for method output_type
+	157, // [157:163] is the sub-list for method input_type
+	157, // [157:157] is the sub-list for extension type_name
+	157, // [157:157] is the sub-list for extension extendee
+	0,   // [0:157] is the sub-list for field type_name
 }
 
 func init() { file_api_room_room_proto_init() }
@@ -4848,11 +8357,11 @@ func file_api_room_room_proto_init() {
 		return
 	}
 	file_api_room_room_proto_msgTypes[3].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[11].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[12].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[13].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[14].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[15].OneofWrappers = []any{
+	file_api_room_room_proto_msgTypes[23].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[24].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[25].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[26].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[27].OneofWrappers = []any{
 		(*ClientMessage_Join)(nil),
 		(*ClientMessage_Message)(nil),
 		(*ClientMessage_Typing)(nil),
@@ -4868,11 +8377,17 @@ func file_api_room_room_proto_init() {
 		(*ClientMessage_Leave)(nil),
 		(*ClientMessage_SetRole)(nil),
 		(*ClientMessage_SetVisibility)(nil),
+		(*ClientMessage_StartAutopilot)(nil),
+		(*ClientMessage_PauseAutopilot)(nil),
+		(*ClientMessage_ResumeAutopilot)(nil),
+		(*ClientMessage_GuideAutopilot)(nil),
+		(*ClientMessage_StopAutopilot)(nil),
+		(*ClientMessage_SetPolicy)(nil),
 	}
-	file_api_room_room_proto_msgTypes[18].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[20].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[24].OneofWrappers = []any{}
-	file_api_room_room_proto_msgTypes[34].OneofWrappers = []any{
+	file_api_room_room_proto_msgTypes[30].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[32].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[36].OneofWrappers = []any{}
+	file_api_room_room_proto_msgTypes[52].OneofWrappers = []any{
 		(*ServerEvent_RoomState)(nil),
 		(*ServerEvent_MessageReceived)(nil),
 		(*ServerEvent_UserJoined)(nil),
@@ -4894,14 +8409,25 @@ func file_api_room_room_proto_init() {
 		(*ServerEvent_UserUpdated)(nil),
 		(*ServerEvent_Resumed)(nil),
 		(*ServerEvent_Present)(nil),
+		(*ServerEvent_BallotRequested)(nil),
+		(*ServerEvent_BallotMissed)(nil),
+		(*ServerEvent_ReplyWithheld)(nil),
+		(*ServerEvent_AutopilotStarted)(nil),
+		(*ServerEvent_AutopilotTurn)(nil),
+		(*ServerEvent_AutopilotPaused)(nil),
+		(*ServerEvent_AutopilotResumed)(nil),
+		(*ServerEvent_AutopilotEnded)(nil),
+		(*ServerEvent_PolicyChanged)(nil),
+		(*ServerEvent_Spent)(nil),
+		(*ServerEvent_SummaryWritten)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_room_room_proto_rawDesc), len(file_api_room_room_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   56,
+			NumEnums:      14,
+			NumMessages:   85,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

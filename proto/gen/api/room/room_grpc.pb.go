@@ -29,6 +29,7 @@ const (
 	Room_GetRoom_FullMethodName     = "/api.room.Room/GetRoom"
 	Room_ListRooms_FullMethodName   = "/api.room.Room/ListRooms"
 	Room_LoadHistory_FullMethodName = "/api.room.Room/LoadHistory"
+	Room_GetCost_FullMethodName     = "/api.room.Room/GetCost"
 	Room_RoomSession_FullMethodName = "/api.room.Room/RoomSession"
 )
 
@@ -44,6 +45,8 @@ type RoomClient interface {
 	ListRooms(ctx context.Context, in *ListRoomsRequest, opts ...grpc.CallOption) (*ListRoomsResponse, error)
 	// LoadHistory pages backwards through the messages of a room; within a page the oldest comes first.
 	LoadHistory(ctx context.Context, in *LoadHistoryRequest, opts ...grpc.CallOption) (*LoadHistoryResponse, error)
+	// GetCost tells what the models of a room have cost, and what they may. NOT_FOUND if there is no such room.
+	GetCost(ctx context.Context, in *GetCostRequest, opts ...grpc.CallOption) (*GetCostResponse, error)
 	// RoomSession is one person's seat in one room. The first message must be `join`.
 	RoomSession(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ClientMessage, ServerEvent], error)
 }
@@ -96,6 +99,16 @@ func (c *roomClient) LoadHistory(ctx context.Context, in *LoadHistoryRequest, op
 	return out, nil
 }
 
+func (c *roomClient) GetCost(ctx context.Context, in *GetCostRequest, opts ...grpc.CallOption) (*GetCostResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetCostResponse)
+	err := c.cc.Invoke(ctx, Room_GetCost_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomClient) RoomSession(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ClientMessage, ServerEvent], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Room_ServiceDesc.Streams[0], Room_RoomSession_FullMethodName, cOpts...)
@@ -121,6 +134,8 @@ type RoomServer interface {
 	ListRooms(context.Context, *ListRoomsRequest) (*ListRoomsResponse, error)
 	// LoadHistory pages backwards through the messages of a room; within a page the oldest comes first.
 	LoadHistory(context.Context, *LoadHistoryRequest) (*LoadHistoryResponse, error)
+	// GetCost tells what the models of a room have cost, and what they may. NOT_FOUND if there is no such room.
+	GetCost(context.Context, *GetCostRequest) (*GetCostResponse, error)
 	// RoomSession is one person's seat in one room. The first message must be `join`.
 	RoomSession(grpc.BidiStreamingServer[ClientMessage, ServerEvent]) error
 	mustEmbedUnimplementedRoomServer()
@@ -144,6 +159,9 @@ func (UnimplementedRoomServer) ListRooms(context.Context, *ListRoomsRequest) (*L
 }
 func (UnimplementedRoomServer) LoadHistory(context.Context, *LoadHistoryRequest) (*LoadHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LoadHistory not implemented")
+}
+func (UnimplementedRoomServer) GetCost(context.Context, *GetCostRequest) (*GetCostResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCost not implemented")
 }
 func (UnimplementedRoomServer) RoomSession(grpc.BidiStreamingServer[ClientMessage, ServerEvent]) error {
 	return status.Error(codes.Unimplemented, "method RoomSession not implemented")
@@ -241,6 +259,24 @@ func _Room_LoadHistory_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Room_GetCost_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCostRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServer).GetCost(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Room_GetCost_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServer).GetCost(ctx, req.(*GetCostRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Room_RoomSession_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(RoomServer).RoomSession(&grpc.GenericServerStream[ClientMessage, ServerEvent]{ServerStream: stream})
 }
@@ -270,6 +306,10 @@ var Room_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "LoadHistory",
 			Handler:    _Room_LoadHistory_Handler,
+		},
+		{
+			MethodName: "GetCost",
+			Handler:    _Room_GetCost_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
