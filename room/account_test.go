@@ -333,6 +333,7 @@ func TestAllowLooksAhead(t *testing.T) {
 		"asked all":     {ada, []Event{ReplyRequested{Allowance: Allowance{Cost: Dollar / 10}}}, 0},
 		"ballots":       {ada, []Event{BallotRequested{Allowance: Allowance{Cost: Dollar / 20}}, BallotRequested{Allowance: Allowance{Cost: Dollar / 20}}}, 0},
 		"spent":         {claude, []Event{UsageRecorded{Usage: Usage{Cost: Dollar / 20}}}, Dollar / 20},
+		"told":          {claude, []Event{UsageRecorded{Of: 4, Usage: Usage{Cost: Dollar / 10}}}, 3 * Dollar / 10},
 		"one after one": {claude, []Event{ReplyCompleted{Reply: ref}, ReplyRequested{Allowance: Allowance{Cost: Dollar / 10}}}, 3 * Dollar / 10},
 	} {
 		got, err := w.state.allow(Meta{At: w.at, By: c.by}, 1, Allowance{}, c.before...)

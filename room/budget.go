@@ -91,6 +91,9 @@ func (s *State) ahead(m Meta, before []Event) (spent Usage, held Allowance) {
 			ends(v.Reply, v.Usage)
 		case UsageRecorded:
 			spent = spent.plus(v.Usage)
+			if i := s.accounts.debt(v.Of); i >= 0 {
+				held = held.without(s.accounts.debts[i].allowance)
+			}
 		case ReplyRequested:
 			held = held.and(v.Allowance)
 		case BallotRequested:

@@ -207,6 +207,9 @@ func FuzzQuick(f *testing.F) {
 		`{"reply_to":-1}`, `{"reply_to":1e3}`, `{"reply_to":999999999999999999999}`, `{"text":"\u002B"}`, `{"te\u0078t":"x"}`,
 		`{"reply":{"id":1,"model":"m","name":"n","trigger":2},"depth":1,"until":"2026-03-01T09:00:00.5Z"}`,
 		`{"reply":{"id":1},"reply":{"name":"n"}}`, `{"until":"2026-03-01T09:00:00+01:00"}`, `{"until":"9999"}`, `{"reply":{}}`,
+		`{"path":["a"],"for":"ada","allowance":{"cost":1,"tokens":2},"turn":{"autopilot":1,"n":2,"part":"lead","last":true,"of":3,"next":["b"]}}`,
+		`{"turn":{"spent":{"input":1,"output":2,"cost":3,"unpriced":true}},"turn":{"n":4}}`, `{"turn":null}`, `{"turn":{}}`, `{"turn":{"last":false}}`,
+		`{"allowance":{"cost":-1}}`, `{"allowance":{}}`, `{"text":"x","cost":5,"unpriced":true}`, `{"unpriced":tru}`, `{"unpriced":null}`,
 		`{"reply":{"id":1},"text":"x","mentions":["a"],"served":"s","input":1,"output":2}`,
 	} {
 		f.Add([]byte(seed))

@@ -28,8 +28,9 @@ const (
 // Turns tells what was said, in at most left tokens: the newest messages that fit, what these answer, and at any rate
 // the trigger and what that answers. Turns of others and of the model itself alternate; the last one is of others.
 //
-// If messages are left out that no summary covers, upto is how far one should go: up to the newest of them, or further,
-// so that what comes after it leaves room for more and the next summary is not wanted at once. Otherwise it is 0.
+// If messages are left out that no summary covers, upto is how far one should go: up to the entry of the newest of them,
+// or further, so that what comes after it leaves room for more and the next summary is not wanted at once. Otherwise it
+// is 0.
 func (t Telling) Turns(left int) (turns []llm.Message, upto room.Offset) {
 	c := t.choose(left)
 	var b builder
@@ -77,7 +78,7 @@ func (t Telling) summary(b *builder, c choice) {
 // wanted is how far a summary should go.
 func (t Telling) wanted(c choice, left int) room.Offset {
 	newest := c.leftOut
-	if newest < 0 || t.Summary != nil && c.at(t.Summary.Upto) >= newest {
+	if newest < 0 || t.Summary != nil && t.Messages[newest].Entry <= t.Summary.Upto {
 		return 0
 	}
 	spare, most := left/2, len(t.Messages)
@@ -93,7 +94,7 @@ func (t Telling) wanted(c choice, left int) room.Offset {
 	if c.trigger > newest {
 		upto = min(upto, c.trigger-1)
 	}
-	return t.Messages[max(upto, newest)].ID
+	return t.Messages[max(upto, newest)].Entry
 }
 
 // A line is a message that is told, perhaps not all of it.
