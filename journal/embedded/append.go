@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -155,5 +156,6 @@ func (q *queue) take(spare []*appending) ([]*appending, bool) {
 		}
 		q.mu.Unlock()
 		<-q.filled
+		runtime.Gosched() // whoever is about to append gets into this group
 	}
 }
