@@ -3,7 +3,6 @@ package room
 import (
 	"encoding/json"
 	"strconv"
-	"strings"
 )
 
 // encodeMessage writes the event that a log has most of, byte for byte as encoding/json does. ok is false for any
@@ -25,7 +24,7 @@ func encodeMessage(e Event) (data []byte, ok bool) {
 // appendJSON appends a text as a string of JSON.
 func appendJSON(dst []byte, text string) []byte {
 	for i := range len(text) {
-		if !asItIs[text[i]] {
+		if !asItIs(text[i]) {
 			quoted, _ := json.Marshal(text) // every text can be
 			return append(dst, quoted...)
 		}
@@ -35,10 +34,11 @@ func appendJSON(dst []byte, text string) []byte {
 	return append(dst, '"')
 }
 
-// asItIs has the bytes that encoding/json writes as they are, whatever is around them.
-var asItIs = func() (set [256]bool) {
-	for c := byte(' '); c <= '~'; c++ {
-		set[c] = !strings.ContainsRune(`"\<>&`, rune(c))
+// asItIs reports whether encoding/json writes the byte as it is, whatever is around it.
+func asItIs(c byte) bool {
+	switch c {
+	case '"', '\\', '<', '>', '&':
+		return false
 	}
-	return set
-}()
+	return ' ' <= c && c <= '~'
+}

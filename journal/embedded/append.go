@@ -147,6 +147,7 @@ func (q *queue) signal() {
 // the slice it is given for what comes next.
 func (q *queue) take(spare []*appending) ([]*appending, bool) {
 	for {
+		runtime.Gosched() // whoever is about to append gets into this group
 		q.mu.Lock()
 		if len(q.waiting) > 0 || q.closed {
 			taken := q.waiting
@@ -156,6 +157,5 @@ func (q *queue) take(spare []*appending) ([]*appending, bool) {
 		}
 		q.mu.Unlock()
 		<-q.filled
-		runtime.Gosched() // whoever is about to append gets into this group
 	}
 }
