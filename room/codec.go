@@ -86,6 +86,9 @@ func EncodeEvent(e Event) (kind string, data []byte, err error) {
 	if !ok {
 		return "", nil, fmt.Errorf("encode %T: not an event of the log", e)
 	}
+	if data, ok := encodeMessage(e); ok {
+		return kind, data, nil
+	}
 	data, err = json.Marshal(e)
 	return kind, data, err
 }

@@ -14,6 +14,9 @@ import (
 // A name ends where a word ends. Chinese, Japanese, Korean, Thai and their like write on without a space, so there a
 // name ends where it ends: "你好@克劳德你好" mentions 克劳德, and "@claude는" mentions claude.
 func Mentions(text string, models []Model, everyone bool) []ModelID {
+	if !strings.Contains(text, "@") && !strings.Contains(text, "＠") { // most texts
+		return nil
+	}
 	var all [][]string
 	hit := make([]bool, len(models))
 	before := ' '

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -146,6 +147,7 @@ func (q *queue) signal() {
 // the slice it is given for what comes next.
 func (q *queue) take(spare []*appending) ([]*appending, bool) {
 	for {
+		runtime.Gosched() // whoever is about to append gets into this group
 		q.mu.Lock()
 		if len(q.waiting) > 0 || q.closed {
 			taken := q.waiting
