@@ -312,6 +312,7 @@ func TestUsage(t *testing.T) {
 		{"thought counts", script{llm.Delta{Reasoning: "abcd"}, llm.Delta{Text: "abcd"}}, estimated},
 		{"broken", script{text, &llm.Error{Kind: llm.Broken}}, estimated},
 		{"refused", script{&llm.Error{Kind: llm.Denied}}, room.Usage{}},
+		{"not reached", script{errors.New("no such host")}, room.Usage{}},
 		{"silent", script{time.Hour}, silent},
 		{"broken after the bill", script{text, usage, &llm.Error{Kind: llm.Broken}}, room.Usage{Input: 7, Output: 1, Cost: 36_000}},
 	} {
