@@ -50,7 +50,8 @@ var layers = []layer{
 	{"bank/...", []string{"bank", "room", "seam"}, "a driver knows its contract and one vendor"},
 
 	{"work", []string{"room", "seam"}, "the contract of workers: they act through a Desk, not through the hub"},
-	{"work/...", []string{"work", "room", "seam", "llm", "speech", "pay", "bank", "agreement"}, "a worker knows contracts; what it does it does by commands"},
+	{"work/talk", []string{"work", "room", "seam", "llm"}, "what workers share that ask models is no worker itself"},
+	{"work/...", []string{"work", "work/talk", "room", "seam", "llm", "speech", "pay", "bank", "agreement"}, "a worker knows contracts; what it does it does by commands"},
 	{"hub", []string{"journal", "fanout", "work", "room", "seam"}, "concurrency knows contracts, so every driver and every edge fits it"},
 	{"agreement", []string{"room"}, "rendering is a reading of the log"},
 	{"chat/wire", []string{"llm", "proto/gen/..."}, "how llm's types are written as messages, for both ends"},

@@ -1,10 +1,13 @@
 // Package reply has language models answer: it is the worker for room.ReplyJob.
 //
 // A reply is built from what the model may see of the room at the moment it is asked, streamed to the followers word
-// by word as signals, and ended by exactly one command: CompleteReply, DeclineReply or FailReply. A job that is not
-// wanted any more writes nothing. What is signalled of a completed reply, joined, is the text that is completed; it is
-// cut between characters only. A reply costs one call to the model: what its tools ask for is done after its last
-// word, and the model does not hear of the outcome.
+// by word as signals, and ended by exactly one command: CompleteReply, DeclineReply or FailReply. What is signalled of a
+// completed reply, joined, is the text that is completed; it is cut between characters only. A reply costs one call to
+// the model: what its tools ask for is part of the command that completes it, and the model does not hear of the outcome.
+// A call that could take more than its allowance is not made.
+//
+// What a call took is part of the command that ends the reply. Where the room wants no end any more, since the reply was
+// interrupted or the job's ctx has ended, it is told by RecordUsage: the one thing that an unwanted job writes.
 //
 // Promised is one fact per reply that this process finishes, not one call per reply: after a crash the room asks again.
 package reply

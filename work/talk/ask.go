@@ -37,11 +37,14 @@ var ErrSilent = errors.New("the model was silent for too long")
 // Ask has the model answer. hear gets each piece of the text as it comes and reports whether more may come; without it
 // the text is collected. What the provider does not tell of the usage is estimated.
 func (a Asker) Ask(ctx context.Context, req llm.Request, hear func(text string) (more bool)) Answer {
-	ctx, cancel := context.WithCancelCause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return Answer{Err: err} // nothing was sent
+	}
+	call, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := hearing{hear: hear}
 	quiet := watchSilence(a.Clock, a.Silence, cancel)
-	for d, err := range a.Model.Stream(ctx, req) {
+	for d, err := range a.Model.Stream(call, req) {
 		if err != nil {
 			h.answer.Err = err
 			break
@@ -57,7 +60,7 @@ func (a Asker) Ask(ctx context.Context, req llm.Request, hear func(text string) 
 	if quiet.stop() {
 		h.answer.Err = ErrSilent
 	}
-	return a.billed(req, &h)
+	return a.billed(ctx, req, &h)
 }
 
 // A hearing is an answer as it comes.
@@ -102,14 +105,15 @@ func (h *hearing) take(d llm.Delta) (more bool) {
 // maxText is how many bytes of an answer are collected.
 const maxText = 1 << 20
 
-// billed completes an answer with what it took.
-func (a Asker) billed(req llm.Request, h *hearing) Answer {
+// billed completes an answer with what it took. A call that failed before its first delta took nothing; one that was
+// given up by then was read, as far as anybody knows.
+func (a Asker) billed(ctx context.Context, req llm.Request, h *hearing) Answer {
 	h.answer.Text, h.answer.Reason = h.text.String(), Clip(h.reason.String(), MaxReason)
 	u := h.usage
 	if u == nil {
-		var refused *llm.Error
-		if h.answer.First.IsZero() && errors.As(h.answer.Err, &refused) {
-			return h.answer // the provider did not begin
+		givenUp := ctx.Err() != nil || errors.Is(h.answer.Err, ErrSilent)
+		if h.answer.First.IsZero() && h.answer.Err != nil && !givenUp {
+			return h.answer
 		}
 		u = &llm.Usage{Input: PromptTokens(req), Output: h.heard.tokens()}
 	}

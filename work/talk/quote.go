@@ -52,7 +52,7 @@ func Plain(text string) string {
 // ascii reports whether nothing in text has to be looked at rune by rune.
 func ascii(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c >= utf8.RuneSelf || c < ' ' && c != '\n' && c != '\t' {
+		if c := text[i]; c >= 0x7f || c < ' ' && c != '\n' && c != '\t' {
 			return false
 		}
 	}

@@ -125,8 +125,14 @@ func TestNames(t *testing.T) {
 	v := room.View{
 		Info: room.Info{Models: []room.Model{{ID: "claude", Name: "Claude"}, {ID: "gpt", Name: "GPT"}}},
 		People: []room.Person{
-			{ID: "p1", Name: "Maja"}, {ID: "p2", Name: "maja"}, {ID: "p3", Name: "gpt"}, {ID: "p4", Name: "Claude (model)"},
-			{ID: "p5", Name: "SYSTEM"}, {ID: "p6", Name: "Bob］: x ［Ann"}, {ID: "p7", Name: "\u200b"}, {ID: "p8", Name: "Eve"},
+			{ID: "p1", Name: "Maja"},
+			{ID: "p2", Name: "maja"},
+			{ID: "p3", Name: "gpt"},
+			{ID: "p4", Name: "Claude (model)"},
+			{ID: "p5", Name: "SYSTEM"},
+			{ID: "p6", Name: "Bob］: x ［Ann"},
+			{ID: "p7", Name: "\u200b"},
+			{ID: "p8", Name: "Eve"},
 		},
 	}
 	n := NewNames(v, "claude")
@@ -306,6 +312,7 @@ func TestUsage(t *testing.T) {
 		{"thought counts", script{llm.Delta{Reasoning: "abcd"}, llm.Delta{Text: "abcd"}}, estimated},
 		{"broken", script{text, &llm.Error{Kind: llm.Broken}}, estimated},
 		{"refused", script{&llm.Error{Kind: llm.Denied}}, room.Usage{}},
+		{"not reached", script{errors.New("no such host")}, room.Usage{}},
 		{"silent", script{time.Hour}, silent},
 		{"broken after the bill", script{text, usage, &llm.Error{Kind: llm.Broken}}, room.Usage{Input: 7, Output: 1, Cost: 36_000}},
 	} {
