@@ -63,7 +63,7 @@ type LLM struct {
 	APIKey        Secret        `key:"api_key" doc:"The provider's key. Better set in the environment than in a file."`
 	BaseURL       string        `key:"base_url" doc:"Where the provider is; up to and with /v1, where it speaks OpenAI's protocol. Empty is the provider's own address."`
 	Script        string        `key:"script" doc:"YAML file the scripted provider answers from; empty is the built-in one."`
-	Timeout       time.Duration `key:"timeout" doc:"A model that is silent for so long has failed."`
+	Timeout       time.Duration `key:"timeout" doc:"A model that says nothing for so long has failed. Before its first word it is asked again, where this is shorter than retry_most, and then the next model of its list; in the midst of an answer the reply ends there, and what was said stays."`
 	MaxTokens     int           `key:"max_tokens" doc:"Most tokens of one answer; 0 leaves it to the provider."`
 	ContextTokens int           `key:"context_tokens" doc:"Most tokens of a room that a model is shown; the oldest messages go first."`
 	Retries       int           `key:"retries" doc:"How often a provider that is overloaded or unavailable is asked again, unless it has begun to answer."`

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"parley/llm/openai"
+	"parley/llm/upstream"
 	"parley/reliability/check"
 	"parley/reliability/wire"
 	"parley/room"
@@ -31,7 +32,7 @@ type stage struct {
 func newStage(t *testing.T, silence time.Duration) *stage {
 	t.Helper()
 	provider := newUpstream(t)
-	client := openai.NewHTTPClient()
+	client := upstream.NewHTTPClient()
 	t.Cleanup(client.CloseIdleConnections)
 	model, err := openai.New(openai.Config{BaseURL: provider.url, Clock: seam.Real(), HTTP: client})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/config"
 	"parley/llm"
@@ -69,6 +70,106 @@ func TestNamesChooseTheProvider(t *testing.T) {
 	list, err := m.(llm.Lister).List(t.Context())
 	if err != nil || list[0].Name != "openrouter/gpt-new" || !slices.ContainsFunc(list, func(i llm.Info) bool { return i.Name == "ollama/gpt-old" }) {
 		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func TestVendors(t *testing.T) {
+	claude := llmtest.NewAnthropic(t, llmtest.AnthropicConfig{Key: "k1"}, llmtest.Always(llmtest.Say("claude")))
+	gemini := llmtest.NewGoogle(t, llmtest.GoogleConfig{Key: "k2"}, llmtest.Always(llmtest.Say("gemini")))
+	for provider, own := range map[string][2]string{"anthropic": {claude.URL, "k1"}, "google": {gemini.URL, "k2"}} {
+		m := model(t, loaded(t, "LLM_PROVIDER="+provider, "LLM_MODEL=default-x", "LLM_BASE_URL="+own[0], "LLM_API_KEY="+own[1],
+			"PROVIDERS_ANTHROPIC_BASE_URL="+claude.URL, "PROVIDERS_ANTHROPIC_API_KEY=k1",
+			"PROVIDERS_GOOGLE_BASE_URL="+gemini.URL, "PROVIDERS_GOOGLE_API_KEY=k2"))
+		said := map[string]string{"anthropic": "claude", "google": "gemini"}
+		for name, want := range map[string][2]string{ // said, served
+			"":                   {said[provider], provider + "/default-x"},
+			"bare-x":             {said[provider], provider + "/bare-x"},
+			"anthropic/claude-x": {"claude", "anthropic/claude-x"},
+			"google/gemini-x":    {"gemini", "google/gemini-x"},
+		} {
+			if got := askFor(t, m, name); got.Err != nil || got.Text != want[0] || got.Model != want[1] {
+				t.Errorf("%s, %q: got %q of %q, %v, want %q", provider, name, got.Text, got.Model, got.Err, want)
+			}
+		}
+	}
+	for upstream, requests := range map[string][]llm.Request{"claude": claude.Requests(), "gemini": gemini.Requests()} {
+		if !slices.ContainsFunc(requests, func(r llm.Request) bool { return slices.Equal(r.Models, []string{"default-x"}) }) ||
+			!slices.ContainsFunc(requests, func(r llm.Request) bool { return slices.Equal(r.Models, []string{upstream + "-x"}) }) {
+			t.Errorf("%s was asked for %+v", upstream, requests)
+		}
+	}
+}
+
+func TestVendorsWithoutAKey(t *testing.T) {
+	m := model(t, loaded(t, "PROVIDERS_GOOGLE_BASE_URL=http://127.0.0.1:1", "GEMINI_API_KEY=k"))
+	for name, want := range map[string]string{
+		"anthropic/claude-x": "set ANTHROPIC_API_KEY or PROVIDERS_ANTHROPIC_API_KEY",
+		"google/gemini-x":    "an API key is missing: set PROVIDERS_GOOGLE_API_KEY, to any word where http://127.0.0.1:1 asks for none",
+	} {
+		if got := askFor(t, m, name); llm.KindOf(got.Err) != llm.Denied || !strings.Contains(got.Err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, got.Err, want)
+		}
+	}
+	for provider, want := range map[string]string{
+		"anthropic": "set LLM_API_KEY, ANTHROPIC_API_KEY or PROVIDERS_ANTHROPIC_API_KEY",
+		"google":    "set LLM_API_KEY, GEMINI_API_KEY, GOOGLE_API_KEY or PROVIDERS_GOOGLE_API_KEY",
+	} {
+		_, _, err := config.Load(config.Source{Dir: t.TempDir(), Environ: []string{"LLM_PROVIDER=" + provider}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", provider, err, want)
+		}
+	}
+}
+
+// What a driver refuses stops a start only where the driver is the default one.
+func TestDriversThatFail(t *testing.T) {
+	const script = "LLM_SCRIPT=/nowhere/script.yaml"
+	m := model(t, loaded(t, "LLM_PROVIDER=ollama", script))
+	if got := askFor(t, m, "scripted/demo"); llm.KindOf(got.Err) != llm.Denied || !strings.Contains(got.Err.Error(), "llm.script cannot be used") {
+		t.Errorf("got %v", got.Err)
+	}
+	for _, c := range []struct {
+		environ []string
+		want    string
+	}{
+		{[]string{script}, "llm.provider scripted cannot be used: llm.script cannot be used"},
+		{[]string{"LLM_PROVIDER=google", "LLM_BASE_URL=http://127.0.0.1:1"}, "llm.provider google cannot be used: make a google model: an API key is missing: set LLM_API_KEY"},
+	} {
+		cfg := loaded(t, c.environ...)
+		if _, _, err := newModel(cfg, newLogger(cfg)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
+
+func TestSilenceFallsOverBeforeTheWorkerGivesUp(t *testing.T) {
+	up := llmtest.NewOpenAI(t, llmtest.OpenAIConfig{}, func(req llm.Request) llmtest.Act {
+		if req.Models[0] == "silent" {
+			return llmtest.Act{Late: true}
+		}
+		return llmtest.Say("there")
+	})
+	cfg := loaded(t, "LLM_PROVIDER=openai", "LLM_BASE_URL="+up.URL, "LLM_TIMEOUT=50ms", "LLM_RETRIES=1", "LLM_RETRY_FIRST=1ms", "LLM_RETRY_MOST=100ms")
+	from := time.Now()
+	got := askFor(t, model(t, cfg), "silent", "other")
+	if took := time.Since(from); got.Err != nil || got.Text != "there" || took > patience(cfg.LLM) {
+		t.Errorf("got %q, %v after %s", got.Text, got.Err, took)
+	}
+}
+
+func TestPatience(t *testing.T) {
+	for _, c := range []struct {
+		timeout, most time.Duration
+		retries       int
+		want          time.Duration
+	}{
+		{time.Minute, 20 * time.Second, 0, 2*time.Minute + time.Second},
+		{time.Minute, 20 * time.Second, 2, 2*(time.Minute+2*50*time.Second) + time.Second},
+		{10 * time.Second, 20 * time.Second, 2, 2*(10*time.Second+2*40*time.Second) + time.Second},
+	} {
+		if got := patience(config.LLM{Timeout: c.timeout, Retries: c.retries, RetryMost: c.most}); got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
 	}
 }
 

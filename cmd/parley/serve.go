@@ -115,7 +115,7 @@ func (s *server) openHub() error {
 	rules.MessageBytes, rules.MaxDepth = s.cfg.Limits.MessageBytes, s.cfg.Room.MaxDepth
 	worker, err := reply.New(reply.Config{
 		Model: model, Clock: seam.Real(), Log: s.log, ContextTokens: s.cfg.LLM.ContextTokens,
-		MaxTokens: s.cfg.LLM.MaxTokens, Silence: s.cfg.LLM.Timeout, MaxDepth: rules.MaxDepth,
+		MaxTokens: s.cfg.LLM.MaxTokens, Silence: patience(s.cfg.LLM), MaxDepth: rules.MaxDepth,
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/openai/openai-go/v3/packages/ssestream"
 
 	"parley/llm"
+	"parley/llm/upstream"
 )
 
 const (
@@ -52,7 +53,7 @@ type delta struct {
 type answer struct {
 	model *Model
 	name  string // asked for; the provider may tell a more exact one
-	watch *watch
+	watch *upstream.Watch
 	yield func(llm.Delta, error) bool
 
 	tools  assembly
@@ -79,7 +80,7 @@ func (a *answer) read(ctx context.Context, res *http.Response) {
 		}
 	}
 	if a.finish == "" {
-		a.send(llm.Delta{}, a.broken(ctx, stream.Err()))
+		a.send(llm.Delta{}, a.model.by.Cut(ctx, a.watch, a.name, a.said, stream.Err()))
 		return
 	}
 	a.end(ctx, stream)
@@ -88,17 +89,17 @@ func (a *answer) read(ctx context.Context, res *http.Response) {
 // send yields one piece; after an error, or when the caller left, the answer is over.
 func (a *answer) send(d llm.Delta, err error) {
 	a.said = true
-	a.watch.pause()
+	a.watch.Pause()
 	if !a.yield(d, err) || err != nil {
 		a.left = true
 	}
-	a.watch.heard()
+	a.watch.Resume()
 }
 
 func (a *answer) take(data []byte) error {
 	var e event
 	if err := json.Unmarshal(data, &e); err != nil {
-		return a.model.fault(llm.Broken, a.name, fmt.Errorf("read an event: %w", err))
+		return a.model.by.Fault(llm.Broken, a.name, fmt.Errorf("read an event: %w", err))
 	}
 	if e.Error != nil && !bytes.Equal(e.Error, []byte("null")) || e.Object == "error" {
 		return a.model.eventError(a, data)
@@ -123,7 +124,7 @@ func (a *answer) take(data []byte) error {
 func (a *answer) pass(d delta) {
 	if len(d.ToolCalls) > 0 {
 		a.tools.add(d.ToolCalls)
-		a.watch.heard()
+		a.watch.Heard()
 	}
 	out := llm.Delta{Text: d.Content, Reasoning: d.ReasoningContent, Model: a.name}
 	if out.Reasoning == "" {
@@ -144,10 +145,10 @@ func (a *answer) finished(reason string) error {
 	if !first {
 		return nil
 	}
-	a.watch.hurry(tailLimit)
+	a.watch.Hurry(tailLimit)
 	if reason == "content_filter" {
 		if a.said {
-			return a.model.fault(llm.Broken, a.name, errors.New("the provider's content filter stopped the answer"))
+			return a.model.by.Fault(llm.Broken, a.name, errors.New("the provider's content filter stopped the answer"))
 		}
 		a.send(llm.Delta{OptedOut: true, Model: a.name}, nil)
 	}
@@ -170,26 +171,8 @@ func (a *answer) end(ctx context.Context, stream ssestream.Decoder) {
 		a.send(llm.Delta{Usage: a.usage, Model: a.name}, nil)
 	}
 	if !a.left {
-		a.watch.hurry(drainLimit)
+		a.watch.Hurry(drainLimit)
 		for stream.Next() {
 		}
 	}
-}
-
-// broken says why a stream ended before its answer did.
-func (a *answer) broken(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	switch {
-	case a.watch.silent() && !a.said:
-		return a.model.fault(llm.Unavailable, a.name, errSilent)
-	case a.watch.silent():
-		err = errSilent
-	case err == nil:
-		err = errors.New("the stream ended before the answer did")
-	default:
-		err = fmt.Errorf("the stream broke: %w", err)
-	}
-	return a.model.fault(llm.Broken, a.name, err)
 }

@@ -18,6 +18,7 @@ import (
 	"parley/llm"
 	"parley/llm/llmtest"
 	"parley/llm/openai"
+	"parley/llm/upstream"
 )
 
 // event is a chunk as OpenAI sends it.
@@ -132,7 +133,7 @@ func BenchmarkLatency(b *testing.B) {
 				_, _ = io.WriteString(w, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
 			}))
 			defer server.Close()
-			client := openai.NewHTTPClient()
+			client := upstream.NewHTTPClient()
 			defer client.CloseIdleConnections()
 			took := make([]time.Duration, 0, b.N)
 			next <- struct{}{}

@@ -14,6 +14,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 
 	"parley/llm"
+	"parley/llm/upstream"
 )
 
 // maxList is as much of a list of models as is read, in bytes. OpenRouter's, the longest, is under 1 MB.
@@ -37,11 +38,11 @@ type offer struct {
 // List names what the endpoint offers, newest first. Models that are known to write no text are left out. Whether one
 // can call tools is taken as true where the endpoint does not tell.
 func (m *Model) List(ctx context.Context) ([]llm.Info, error) {
-	call, w := m.watch(ctx)
-	defer w.stop()
+	call, w := upstream.NewWatch(ctx, m.cfg.Clock, m.cfg.Silence)
+	defer w.Stop()
 	offers, err := m.offers(call)
 	if err != nil {
-		return nil, m.explain(ctx, w, "", err)
+		return nil, m.by.Unreached(ctx, w, "", err)
 	}
 	slices.SortStableFunc(offers, func(a, b offer) int { return cmp.Compare(b.Created, a.Created) })
 	var list []llm.Info
@@ -80,7 +81,7 @@ func (m *Model) offers(ctx context.Context) ([]offer, error) {
 		return nil, fmt.Errorf("read its list of models: %w", err)
 	}
 	if json.Unmarshal(data, &list) != nil || list.Data == nil {
-		return nil, m.fault(llm.Unavailable, "", errors.New("it answered with no list of models"))
+		return nil, m.by.Fault(llm.Unavailable, "", errors.New("it answered with no list of models"))
 	}
 	return *list.Data, nil
 }

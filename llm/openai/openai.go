@@ -19,7 +19,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,6 +27,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 
 	"parley/llm"
+	"parley/llm/upstream"
 	"parley/seam"
 )
 
@@ -35,7 +35,6 @@ import (
 const (
 	DefaultBaseURL  = "https://api.openai.com/v1"
 	DefaultProvider = "openai"
-	DefaultSilence  = 2 * time.Minute
 )
 
 // Config says which endpoint a Model speaks to.
@@ -45,14 +44,15 @@ type Config struct {
 	Model    string            // for requests that name none
 	Provider string            // what errors call the endpoint; empty means DefaultProvider
 	Headers  map[string]string // sent with every request, such as OpenRouter's X-Title
-	Silence  time.Duration     // longest wait for the next words; 0 means DefaultSilence, negative no limit
-	HTTP     *http.Client      // nil means a NewHTTPClient of its own
+	Silence  time.Duration     // longest wait for the next words; 0 means upstream.DefaultSilence, negative no limit
+	HTTP     *http.Client      // nil means an upstream.NewHTTPClient of its own
 	Clock    seam.Clock
 	Log      *slog.Logger // told of fallbacks; nil for none
 }
 
 // A Model speaks to one endpoint. It may be used from any goroutine at any time. Close it at the end.
 type Model struct {
+	by       upstream.Provider
 	cfg      Config
 	client   sdk.Client
 	official bool // it is OpenAI itself
@@ -73,11 +73,17 @@ func New(cfg Config) (*Model, error) {
 		return nil, errors.New("make an openai model: a Clock is missing")
 	}
 	cfg = withDefaults(cfg)
-	base, err := url.Parse(cfg.BaseURL)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, fmt.Errorf("make an openai model: base URL %q is no http or https address", cfg.BaseURL)
+	base, err := upstream.BaseURL(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("make an openai model: %w", err)
 	}
-	m := &Model{cfg: cfg, client: sdk.Client{Options: options(cfg)}, official: base.Host == "api.openai.com"}
+	cfg.BaseURL = base
+	m := &Model{
+		by:       upstream.Provider{Name: cfg.Provider, Key: cfg.APIKey, Clock: cfg.Clock},
+		cfg:      cfg,
+		client:   sdk.Client{Options: options(cfg)},
+		official: strings.HasPrefix(base+"/", "https://api.openai.com/"),
+	}
 	m.newLimit.Store(m.official)
 	return m, nil
 }
@@ -86,15 +92,14 @@ func withDefaults(cfg Config) Config {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = DefaultBaseURL
 	}
-	cfg.BaseURL = strings.TrimRight(cfg.BaseURL, "/")
 	if cfg.Provider == "" {
 		cfg.Provider = DefaultProvider
 	}
 	if cfg.Silence == 0 {
-		cfg.Silence = DefaultSilence
+		cfg.Silence = upstream.DefaultSilence
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = NewHTTPClient()
+		cfg.HTTP = upstream.NewHTTPClient()
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -143,22 +148,18 @@ func (m *Model) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Delta
 func (m *Model) ask(ctx context.Context, name string, req llm.Request) iter.Seq2[llm.Delta, error] {
 	return func(yield func(llm.Delta, error) bool) {
 		if name == "" {
-			yield(llm.Delta{}, m.fault(llm.Invalid, name, errors.New("no model is named; set llm.model")))
+			yield(llm.Delta{}, m.by.Fault(llm.Invalid, name, errors.New("no model is named; set llm.model")))
 			return
 		}
-		call, w := m.watch(ctx)
-		defer w.stop()
+		call, w := upstream.NewWatch(ctx, m.cfg.Clock, m.cfg.Silence)
+		defer w.Stop()
 		res, err := m.open(call, name, req)
 		if err != nil {
-			yield(llm.Delta{}, m.explain(ctx, w, name, err))
+			yield(llm.Delta{}, m.by.Unreached(ctx, w, name, err))
 			return
 		}
 		defer func() { _ = res.Body.Close() }()
 		a := answer{model: m, name: name, watch: w, yield: yield}
 		a.read(ctx, res)
 	}
-}
-
-func (m *Model) fault(kind llm.Kind, name string, err error) *llm.Error {
-	return &llm.Error{Kind: kind, Provider: m.cfg.Provider, Model: name, Err: err}
 }

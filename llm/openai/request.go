@@ -73,11 +73,11 @@ func (m *Model) open(ctx context.Context, name string, req llm.Request) (*http.R
 	for {
 		sent, err := m.request(name, req)
 		if err != nil {
-			return nil, m.fault(llm.Invalid, name, err)
+			return nil, m.by.Fault(llm.Invalid, name, err)
 		}
 		body, err := sent.encode()
 		if err != nil {
-			return nil, m.fault(llm.Invalid, name, err)
+			return nil, m.by.Fault(llm.Invalid, name, err)
 		}
 		var res *http.Response
 		err = m.client.Post(ctx, "chat/completions", body, &res)

@@ -127,7 +127,7 @@ func (p Provider) Clean(text string) string {
 	return text
 }
 
-// KindOf sorts HTTP statuses. 529 is Anthropic's for an overload of all its users.
+// KindOf sorts HTTP statuses (https://platform.openai.com/docs/guides/error-codes, https://openrouter.ai/docs/errors). 529 is Anthropic's for an overload of all its users.
 func KindOf(status int) llm.Kind {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -140,8 +140,12 @@ func KindOf(status int) llm.Kind {
 	return llm.Invalid
 }
 
-// RetryAfter reads Retry-After (RFC 9110, 10.2.3: seconds or a date); 0 if there is none.
+// RetryAfter reads Retry-After (RFC 9110, 10.2.3: seconds or a date), or the finer Retry-After-Ms of OpenAI; 0 if there
+// is none.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms > 0 && ms < 1e9 {
+		return time.Duration(ms * float64(time.Millisecond))
+	}
 	if s, err := strconv.ParseFloat(h.Get("Retry-After"), 64); err == nil && s > 0 && s < 1e9 {
 		return time.Duration(s * float64(time.Second))
 	}
