@@ -21,6 +21,7 @@ type Config struct {
 	LLM         LLM         `key:"llm" doc:"The language models, and the provider of those whose name says no other."`
 	Providers   Providers   `key:"providers" doc:"The providers that the first part of a model's name chooses among: anthropic/claude-..., openai/gpt-.... What llm says of its own provider counts before this."`
 	Prices      Prices      `key:"prices" doc:"What models cost. The price of a model that is not listed is unknown, but for those of scripted and ollama, which are free."`
+	Budget      Budget      `key:"budget" doc:"What a room may spend on models; an admin of the room can set it lower for that room. 0 is no limit."`
 	Limits      Limits      `key:"limits" doc:"What one client may ask for."`
 	Room        Room        `key:"room" doc:"Rules of a room."`
 	Log         Log         `key:"log" doc:"What the process writes about itself, to standard error."`
@@ -93,6 +94,16 @@ type Prices struct {
 	Models ModelPrices `key:"models" doc:"US dollars for a million tokens, by the model's whole name or its beginning and a *. As one text: NAME INPUT OUTPUT CACHED; NAME ..." sample:"anthropic/claude-opus-4-5*: {input: 5, output: 25, cached: 0.50} # platform.claude.com/docs/en/about-claude/pricing, November 2026"`
 }
 
+// Budget is what holds in every room. Calls end a room's money before they begin, not after.
+type Budget struct {
+	Total       Dollars `key:"total" doc:"US dollars, for as long as a room exists."`
+	Day         Dollars `key:"day" doc:"US dollars a day, from midnight to midnight UTC."`
+	Call        Dollars `key:"call" doc:"US dollars that one call may take, where there is any limit of money."`
+	TotalTokens int     `key:"total_tokens" doc:"Tokens, read and written, for as long as a room exists."`
+	DayTokens   int     `key:"day_tokens" doc:"Tokens a day."`
+	CallTokens  int     `key:"call_tokens" doc:"Tokens that one call may take, where there is any limit of tokens."`
+}
+
 // Limits protect the server from its clients.
 type Limits struct {
 	MessageBytes int           `key:"message_bytes" doc:"Longest message, in bytes of UTF-8."`
@@ -101,7 +112,8 @@ type Limits struct {
 
 // Room is what holds in every room.
 type Room struct {
-	MaxDepth int `key:"max_depth" doc:"How many times in a row models may ask one another; 0 forbids it."`
+	MaxDepth int    `key:"max_depth" doc:"How many times in a row models may ask one another; 0 forbids it."`
+	Secret   Secret `key:"secret" doc:"Makes the pseudonyms of voters in anonymous polls: the same on every server of a log. Empty is one of its own, kept in the store's folder."`
 }
 
 // Log is the process's own log.
@@ -128,6 +140,7 @@ func Default() Config {
 			OpenRouter: Provider{BaseURL: LLMOpenRouter.baseURL()},
 			Ollama:     Provider{BaseURL: LLMOllama.baseURL()},
 		},
+		Budget: Budget{Call: billion / 2, CallTokens: 50_000},
 		Limits: Limits{MessageBytes: 32 << 10, SlowAfter: 10 * time.Second},
 		Room:   Room{MaxDepth: 4},
 		Log:    Log{Level: LogInfo, Format: LogText},

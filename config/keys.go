@@ -110,6 +110,13 @@ func (l leaf) set(text string) error {
 		}
 		*field = d
 		return nil
+	case *Dollars:
+		n, err := billionths(text)
+		if err != nil {
+			return err
+		}
+		*field = Dollars(n)
+		return nil
 	case *ModelPrices:
 		prices, err := parsePrices(text)
 		if err != nil {

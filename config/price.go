@@ -25,6 +25,12 @@ type ModelPrice struct {
 	Cached  int64 // of input that the provider had kept; Input if nobody says
 }
 
+// Dollars is an amount of money, in billionths of a US dollar.
+type Dollars int64
+
+// String writes the amount as it is read.
+func (d Dollars) String() string { return dollars(int64(d)) }
+
 // String writes the prices as they are in a variable.
 func (p ModelPrices) String() string {
 	list := make([]string, len(p))

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"strconv"
@@ -22,6 +23,9 @@ func (c Config) Validate() error {
 	v.between("llm.retries", c.LLM.Retries, 0, 10)
 	v.between("llm.max_calls", c.LLM.MaxCalls, 0, 100_000)
 	v.between("limits.message_bytes", c.Limits.MessageBytes, 1, 1<<20)
+	v.between("budget.total_tokens", c.Budget.TotalTokens, 0, math.MaxInt)
+	v.between("budget.day_tokens", c.Budget.DayTokens, 0, math.MaxInt)
+	v.between("budget.call_tokens", c.Budget.CallTokens, 1, math.MaxInt)
 	v.between("room.max_depth", c.Room.MaxDepth, 0, 100)
 	v.lasts("llm.timeout", c.LLM.Timeout, time.Millisecond, time.Hour)
 	v.lasts("llm.retry_first", c.LLM.RetryFirst, time.Millisecond, time.Minute)

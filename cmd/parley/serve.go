@@ -21,9 +21,6 @@ import (
 	"parley/journal/memory"
 	"parley/llm"
 	"parley/llm/remote"
-	"parley/room"
-	"parley/seam"
-	"parley/work/reply"
 )
 
 // ServeCmd runs the server.
@@ -111,12 +108,11 @@ func (s *server) openHub() error {
 		return err
 	}
 	s.onClose("model", closer.Close)
-	rules := room.DefaultRules()
-	rules.MessageBytes, rules.MaxDepth = s.cfg.Limits.MessageBytes, s.cfg.Room.MaxDepth
-	worker, err := reply.New(reply.Config{
-		Model: model, Clock: seam.Real(), Log: s.log, ContextTokens: s.cfg.LLM.ContextTokens,
-		MaxTokens: s.cfg.LLM.MaxTokens, Silence: patience(s.cfg.LLM), MaxDepth: rules.MaxDepth,
-	})
+	rules, err := newRules(s.cfg)
+	if err != nil {
+		return err
+	}
+	worker, err := newWorkers(s.cfg, model, rules, s.log)
 	if err != nil {
 		return err
 	}
