@@ -93,6 +93,8 @@ func TestEveryKeyCanBeSetByTheEnvironment(t *testing.T) {
 		"PROVIDERS_ANTHROPIC_BASE_URL=http://a", "PROVIDERS_GOOGLE_API_KEY=k", "PROVIDERS_GOOGLE_BASE_URL=http://g",
 		"PROVIDERS_OPENROUTER_API_KEY=k", "PROVIDERS_OPENROUTER_BASE_URL=http://r", "PROVIDERS_OLLAMA_API_KEY=k",
 		"PROVIDERS_OLLAMA_BASE_URL=http://l", "PRICES_MODELS=m 1 2",
+		"BUDGET_TOTAL=1", "BUDGET_DAY=0.5", "BUDGET_CALL=0.1", "BUDGET_TOTAL_TOKENS=1", "BUDGET_DAY_TOKENS=2", "BUDGET_CALL_TOKENS=3",
+		"ROOM_SECRET=s",
 	}})
 	var out bytes.Buffer
 	if err := c.Print(&out); err != nil {

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc"
 
 	"parley/llm/openai"
-	"parley/llm/upstream"
 	"parley/reliability/check"
 	"parley/reliability/wire"
 	"parley/room"
@@ -32,12 +31,11 @@ type stage struct {
 func newStage(t *testing.T, silence time.Duration) *stage {
 	t.Helper()
 	provider := newUpstream(t)
-	client := upstream.NewHTTPClient()
-	t.Cleanup(client.CloseIdleConnections)
-	model, err := openai.New(openai.Config{BaseURL: provider.url, Clock: seam.Real(), HTTP: client})
+	model, err := openai.New(openai.Config{BaseURL: provider.url, Clock: seam.Real()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = model.Close() })
 	worker, err := reply.New(reply.Config{
 		Model: model, Clock: seam.Real(), Log: slog.New(slog.DiscardHandler), Silence: silence, MaxDepth: 4,
 	})

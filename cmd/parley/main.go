@@ -19,10 +19,11 @@ import (
 type CLI struct {
 	Version kong.VersionFlag `help:"Print the version and end."`
 
-	Serve ServeCmd `cmd:"" help:"Run the server: rooms over gRPC, kept on this disk."`
-	Join  JoinCmd  `cmd:"" help:"Take a seat in a room and talk, in this terminal."`
-	Room  RoomCmd  `cmd:"" help:"Make, list and look at rooms."`
-	Chat  ChatCmd  `cmd:"" help:"Run the Chat service alone: models over gRPC, for a server with chat_service.address."`
+	Serve  ServeCmd  `cmd:"" help:"Run the server: rooms over gRPC, kept on this disk."`
+	Join   JoinCmd   `cmd:"" help:"Take a seat in a room and talk, in this terminal."`
+	Room   RoomCmd   `cmd:"" help:"Make, list and look at rooms."`
+	Models ModelsCmd `cmd:"" help:"List the models there are to choose from."`
+	Chat   ChatCmd   `cmd:"" help:"Run the Chat service alone: models over gRPC, for a server with chat_service.address."`
 }
 
 func main() {

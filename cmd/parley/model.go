@@ -15,15 +15,25 @@ import (
 	"parley/llm/google"
 	"parley/llm/openai"
 	"parley/llm/price"
+	"parley/llm/remote"
 	"parley/llm/route"
 	"parley/llm/scripted"
 	"parley/llm/upstream"
 	"parley/seam"
 )
 
+// openModel is the Chat service, if there is one, or the models in this process. Close it at the end.
+func openModel(cfg config.Config, log *slog.Logger) (llm.Model, io.Closer, error) {
+	if addr := cfg.ChatService.Address; addr != "" {
+		m, err := remote.New(remote.Config{Address: addr})
+		return m, m, err
+	}
+	return newModel(cfg, log)
+}
+
 // newModel makes the models of every provider, behind one route. Close it at the end.
 func newModel(cfg config.Config, log *slog.Logger) (llm.Model, io.Closer, error) {
-	m := maker{cfg: cfg, http: upstream.NewHTTPClient(), log: log}
+	m := newMaker(cfg, log)
 	providers := m.providers()
 	for _, p := range providers {
 		if p.Name == string(cfg.LLM.Provider) && p.Why != nil {
@@ -56,6 +66,10 @@ type maker struct {
 	cfg  config.Config
 	http *http.Client
 	log  *slog.Logger
+}
+
+func newMaker(cfg config.Config, log *slog.Logger) maker {
+	return maker{cfg: cfg, http: upstream.NewHTTPClient(), log: log}
 }
 
 // providers makes every provider there is, those that cannot be used with the reason.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -204,6 +205,38 @@ func TestDemoIsWhatIsScripted(t *testing.T) {
 	s := server{cfg: loaded(t, "CHAT_SERVICE_ADDRESS=127.0.0.1:1")}
 	if s.demo()("scripted/demo") {
 		t.Error("what a service serves is not known to be a demo")
+	}
+}
+
+func TestModelsCommand(t *testing.T) {
+	up := llmtest.NewOpenAI(t, llmtest.OpenAIConfig{Models: `{"data":[{"id":"llama:8b","name":"Llama\u001b[31m","context_length":4096},` +
+		`{"id":"phi","supported_parameters":[]}]}`}, llmtest.Always(llmtest.Say("ok")))
+	cfg := loaded(t, "PROVIDERS_OLLAMA_BASE_URL="+up.URL, "PROVIDERS_GOOGLE_BASE_URL=http://127.0.0.1:1")
+	var out bytes.Buffer
+	if err := listModels(t.Context(), cfg, newLogger(cfg), &out); err != nil {
+		t.Fatal(err)
+	}
+	const want = `NAME             TOOLS  CONTEXT  TITLE
+scripted/demo    yes             Script demo
+ollama/llama:8b  yes    4096     Llama␛[31m
+ollama/phi       no              phi
+
+Not to be used:
+openai      it has no key: set OPENAI_API_KEY or PROVIDERS_OPENAI_API_KEY
+anthropic   it has no key: set ANTHROPIC_API_KEY or PROVIDERS_ANTHROPIC_API_KEY
+google      make a google model: an API key is missing: set PROVIDERS_GOOGLE_API_KEY, to any word where http://127.0.0.1:1 asks for none
+openrouter  it has no key: set OPENROUTER_API_KEY or PROVIDERS_OPENROUTER_API_KEY
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &out, want)
+	}
+}
+
+func TestModelsCommandWithoutAService(t *testing.T) {
+	cfg := loaded(t, "CHAT_SERVICE_ADDRESS=127.0.0.1:1")
+	var out bytes.Buffer
+	if err := listModels(t.Context(), cfg, newLogger(cfg), &out); llm.KindOf(err) != llm.Unavailable || out.Len() > 0 {
+		t.Errorf("got %v and\n%s", err, &out)
 	}
 }
 

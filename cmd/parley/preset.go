@@ -10,6 +10,7 @@ import (
 	"parley/client"
 	"parley/cmd/parley/terminal"
 	"parley/preset"
+	"parley/room"
 )
 
 // Presets says where a user's own presets are.
@@ -96,7 +97,12 @@ func (c *RoomCreateCmd) wanted() (client.NewRoom, preset.Preset, error) {
 		r.Description = p.Description
 	}
 	r.Models = append(sitting(p), r.Models...)
+	r.Policy = client.Policy{ModelPolls: p.Policy.ModelPolls, Total: allowance(p.Policy.Total), Day: allowance(p.Policy.Day)}
 	return r, p, nil
+}
+
+func allowance(a room.Allowance) client.Allowance {
+	return client.Allowance{Cost: client.Money(a.Cost), Tokens: a.Tokens}
 }
 
 // suggest says what the models of a preset could work on.

@@ -19,8 +19,6 @@ import (
 	"parley/journal"
 	"parley/journal/embedded"
 	"parley/journal/memory"
-	"parley/llm"
-	"parley/llm/remote"
 )
 
 // ServeCmd runs the server.
@@ -103,7 +101,7 @@ func (s *server) openStore() (err error) {
 }
 
 func (s *server) openHub() error {
-	model, closer, err := s.model()
+	model, closer, err := openModel(s.cfg, s.log)
 	if err != nil {
 		return err
 	}
@@ -121,15 +119,6 @@ func (s *server) openHub() error {
 		s.onClose("hub", s.hub.Close)
 	}
 	return err
-}
-
-// model is the Chat service, if there is one, or the models in this process.
-func (s *server) model() (llm.Model, io.Closer, error) {
-	if addr := s.cfg.ChatService.Address; addr != "" {
-		m, err := remote.New(remote.Config{Address: addr})
-		return m, m, err
-	}
-	return newModel(s.cfg, s.log)
 }
 
 // demo reports whether a model of this server is a scripted demonstration.

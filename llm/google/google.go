@@ -65,6 +65,8 @@ var (
 )
 
 // New makes a Model; nothing is sent before the first request.
+//
+//nolint:contextcheck,nolintlint // the SDK takes a context for the credentials of Vertex; callers in other packages are told of it, hence "unused" here
 func New(cfg Config) (*Model, error) {
 	switch {
 	case cfg.Clock == nil:
