@@ -102,8 +102,8 @@ func (w *Worker) put(ctx context.Context, t *task, desk work.Desk, c room.Comman
 // account tells the room what a call took whose outcome it did not want any more. The job's ctx has ended, so it has a
 // short one of its own.
 func (w *Worker) account(ctx context.Context, t *task, desk work.Desk, a talk.Answer) {
-	if a.Usage == (room.Usage{}) {
-		return
+	if a.Usage == (room.Usage{}) && t.allowance == (room.Allowance{}) {
+		return // what a reply may still take is held until it says what it took, were it nothing
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), work.Grace)
 	defer cancel()
@@ -112,7 +112,11 @@ func (w *Worker) account(ctx context.Context, t *task, desk work.Desk, a talk.An
 		slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)), slog.String("by", string(t.Model)),
 		slog.String("served", a.Served), slog.Int("input", a.Usage.Input), slog.Int("output", a.Usage.Output),
 	}
-	if err != nil {
+	switch {
+	case room.CodeOf(err) == room.CodeGone: // the outcome landed after all, or the room has given up waiting
+		w.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "usage not wanted", append(attrs, slog.Any("cause", err))...)
+		return
+	case err != nil:
 		w.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "usage not recorded", append(attrs, slog.Any("cause", err))...)
 		return
 	}

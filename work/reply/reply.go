@@ -96,6 +96,9 @@ func (w *Worker) Do(ctx context.Context, job room.Job, desk work.Desk) error {
 	outcome, took := w.outcome(ctx, t, desk)
 	if ctx.Err() == nil {
 		err = w.put(ctx, t, desk, outcome)
+		if err == nil {
+			return nil
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -104,10 +107,8 @@ func (w *Worker) Do(ctx context.Context, job room.Job, desk work.Desk) error {
 	case room.CodeOf(err) == room.CodeGone:
 		w.account(ctx, t, desk, took)
 		return nil
-	case err != nil:
-		return fmt.Errorf("end %s: %w", j.ID(), err)
 	}
-	return nil
+	return fmt.Errorf("end %s: %w", j.ID(), err)
 }
 
 // ended prefers the reason for which ctx ended to the error this led to.
