@@ -91,8 +91,9 @@ type UsageRecorded struct {
 	Usage     Usage    `json:"usage"`
 }
 
-func (PolicyChanged) event() {}
-func (UsageRecorded) event() {}
+func (v PolicyChanged) apply(s *State, _ *Entry) { s.policy = v.Policy }
+
+func (UsageRecorded) apply(*State, *Entry) {}
 
 // SetPolicy changes what the room allows and may spend. Only an admin may.
 type SetPolicy struct{ Policy Policy }
@@ -105,8 +106,9 @@ type RecordUsage struct {
 	Usage  Usage
 }
 
-func (SetPolicy) command()   {}
-func (RecordUsage) command() {}
+func (c SetPolicy) decide(s *State, m Meta) ([]Event, error) { return s.setPolicy(m, c) }
+
+func (c RecordUsage) decide(s *State, m Meta) ([]Event, error) { return s.recordUsage(m, c) }
 
 // Accounts are what a room has spent, as its log tells.
 type Accounts struct {

@@ -102,11 +102,15 @@ type AutopilotEnded struct {
 	Spent     Usage   `json:"spent"`
 }
 
-func (AutopilotStarted) event() {}
-func (AutopilotPaused) event()  {}
-func (AutopilotResumed) event() {}
-func (AutopilotGuided) event()  {}
-func (AutopilotEnded) event()   {}
+func (AutopilotStarted) apply(s *State, e *Entry) { s.applyMessage(e) }
+
+func (AutopilotPaused) apply(*State, *Entry) {}
+
+func (AutopilotResumed) apply(*State, *Entry) {}
+
+func (AutopilotGuided) apply(s *State, e *Entry) { s.applyMessage(e) }
+
+func (AutopilotEnded) apply(*State, *Entry) {}
 
 // StartAutopilot has models work on a goal. Without Models all of the room take part; Lead is the first of them if it is
 // empty and the mode has one; without Turns they are Rules.AutopilotTurns, and where each speaks once as many as models.
@@ -135,11 +139,15 @@ type GuideAutopilot struct {
 // StopAutopilot ends it, and interrupts the turns under way.
 type StopAutopilot struct{ Autopilot Offset }
 
-func (StartAutopilot) command()  {}
-func (PauseAutopilot) command()  {}
-func (ResumeAutopilot) command() {}
-func (GuideAutopilot) command()  {}
-func (StopAutopilot) command()   {}
+func (c StartAutopilot) decide(s *State, m Meta) ([]Event, error) { return s.startAutopilot(m, c) }
+
+func (c PauseAutopilot) decide(s *State, m Meta) ([]Event, error) { return s.pauseAutopilot(m, c) }
+
+func (c ResumeAutopilot) decide(s *State, m Meta) ([]Event, error) { return s.resumeAutopilot(m, c) }
+
+func (c GuideAutopilot) decide(s *State, m Meta) ([]Event, error) { return s.guideAutopilot(m, c) }
+
+func (c StopAutopilot) decide(s *State, m Meta) ([]Event, error) { return s.stopAutopilot(m, c) }
 
 // Finish is a turn's wish to end the autopilot, because the goal is reached. Without Summary the turn's text is one.
 type Finish struct{ Summary string }

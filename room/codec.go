@@ -30,7 +30,7 @@ type Unknown struct {
 	Data json.RawMessage
 }
 
-func (Unknown) event() {}
+func (Unknown) apply(*State, *Entry) {}
 
 // kinds names every event for ever: a name is never reused for another meaning.
 var kinds = map[string]reflect.Type{

@@ -134,7 +134,7 @@ func TestNoRoom(t *testing.T) {
 }
 
 func TestCommandsAreAllKnown(t *testing.T) {
-	declared := methodsOf(t, "command")
+	declared := methodsOf(t, "decide")
 	var known []string
 	for c := range maps.Values(verbs) {
 		known = append(known, reflect.TypeOf(c).Name())

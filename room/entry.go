@@ -68,10 +68,16 @@ func visible(to []Identity, viewer Identity) bool {
 
 // An Event is what an Entry says happened. Its name is in the past tense. An event tells all that a reader needs to
 // show it, so that a page of history needs no State beside it.
-type Event interface{ event() }
+type Event interface {
+	// apply folds the entry e, whose event it is, into the State.
+	apply(s *State, e *Entry)
+}
 
 // A Command is a wish that something happen. Its name is imperative.
-type Command interface{ command() }
+type Command interface {
+	// decide turns it into events, or refuses it, for a room that exists unless it creates one.
+	decide(s *State, m Meta) ([]Event, error)
+}
 
 // A Signal tells of something that nobody would miss after a restart. Signals are never stored and may be lost;
 // of those with one Key the newest counts.

@@ -36,8 +36,13 @@ type RoomDescribed struct {
 	Info Info `json:"info"`
 }
 
-func (RoomCreated) event()   {}
-func (RoomDescribed) event() {}
+func (v RoomCreated) apply(s *State, _ *Entry) { s.epoch, s.info = v.Epoch, v.Info }
+
+func (v RoomDescribed) apply(s *State, _ *Entry) {
+	models := s.info.Models
+	s.info = v.Info
+	s.info.Models = models
+}
 
 // Create begins a room.
 type Create struct {
@@ -55,8 +60,9 @@ type Describe struct {
 	Visibility  *Visibility
 }
 
-func (Create) command()   {}
-func (Describe) command() {}
+func (c Create) decide(s *State, m Meta) ([]Event, error) { return s.create(m, c) }
+
+func (c Describe) decide(s *State, m Meta) ([]Event, error) { return s.describe(m, c) }
 
 const maxDescriptionBytes = 8 << 10
 

@@ -15,7 +15,7 @@ type MessagePosted struct {
 	Mentions []ModelID `json:"mentions,omitempty"`
 }
 
-func (MessagePosted) event() {}
+func (MessagePosted) apply(s *State, e *Entry) { s.applyMessage(e) }
 
 // PostMessage says something in the room. Every model that Text mentions, or that Hints name, is asked to reply.
 type PostMessage struct {
@@ -24,7 +24,7 @@ type PostMessage struct {
 	Hints   []string // ids or names a client believes are mentioned; unknown ones are ignored
 }
 
-func (PostMessage) command() {}
+func (c PostMessage) decide(s *State, m Meta) ([]Event, error) { return s.post(m, c) }
 
 // End says what ended a message that a model wrote.
 type End string

@@ -47,9 +47,11 @@ type ModelRemoved struct {
 	ID ModelID `json:"id"`
 }
 
-func (ModelAdded) event()   {}
-func (ModelUpdated) event() {}
-func (ModelRemoved) event() {}
+func (v ModelAdded) apply(s *State, _ *Entry) { s.applyModel(v.Model) }
+
+func (v ModelUpdated) apply(s *State, _ *Entry) { s.applyModel(v.Model) }
+
+func (v ModelRemoved) apply(s *State, _ *Entry) { s.applyModelRemoved(v.ID) }
 
 // AddModel gives a model a seat. Without an ID it gets one made from its name.
 type AddModel struct{ Model Model }
@@ -69,9 +71,11 @@ type UpdateModel struct {
 // ballots without a vote.
 type RemoveModel struct{ ID ModelID }
 
-func (AddModel) command()    {}
-func (UpdateModel) command() {}
-func (RemoveModel) command() {}
+func (c AddModel) decide(s *State, m Meta) ([]Event, error) { return s.addModel(m, c) }
+
+func (c UpdateModel) decide(s *State, m Meta) ([]Event, error) { return s.updateModel(m, c) }
+
+func (c RemoveModel) decide(s *State, m Meta) ([]Event, error) { return s.removeModel(m, c) }
 
 const (
 	maxModels       = 32

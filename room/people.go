@@ -44,9 +44,11 @@ type PersonLeft struct {
 	Person Person `json:"person"`
 }
 
-func (PersonJoined) event()  {}
-func (PersonChanged) event() {}
-func (PersonLeft) event()    {}
+func (v PersonJoined) apply(s *State, _ *Entry) { s.applyPerson(v.Person) }
+
+func (v PersonChanged) apply(s *State, _ *Entry) { s.applyPerson(v.Person) }
+
+func (v PersonLeft) apply(s *State, _ *Entry) { s.applyPerson(v.Person) }
 
 // Join makes the person who issues it a member, or changes the name, title and avatar of one; what is empty stays as
 // it is. Role is a wish: who created the room is its admin, Viewer is granted, everybody else becomes a Member; a known
@@ -68,9 +70,11 @@ type SetRole struct {
 	Role   Role
 }
 
-func (Join) command()    {}
-func (Leave) command()   {}
-func (SetRole) command() {}
+func (c Join) decide(s *State, m Meta) ([]Event, error) { return s.join(m, c) }
+
+func (Leave) decide(s *State, m Meta) ([]Event, error) { return s.leave(m) }
+
+func (c SetRole) decide(s *State, m Meta) ([]Event, error) { return s.setRole(m, c) }
 
 func (s *State) join(m Meta, c Join) ([]Event, error) {
 	id, ok := m.By.Person()

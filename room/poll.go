@@ -59,8 +59,12 @@ type PollClosed struct {
 	Result   PollResult `json:"result"`
 }
 
-func (PollOpened) event() {}
-func (PollClosed) event() {}
+func (v PollOpened) apply(s *State, e *Entry) {
+	s.applyPollOpened(e, v)
+	s.applyMessage(e)
+}
+
+func (v PollClosed) apply(s *State, e *Entry) { s.applyPoll(v.Poll, e) }
 
 // OpenPoll asks the room to decide. Every model of the room is asked for its ballot, or those of Among. Models may
 // issue it where the room's Policy lets them.
@@ -79,8 +83,9 @@ type OpenPoll struct {
 // ClosePoll ends a poll. Who opened it may, and admins.
 type ClosePoll struct{ Poll Offset }
 
-func (OpenPoll) command()  {}
-func (ClosePoll) command() {}
+func (c OpenPoll) decide(s *State, m Meta) ([]Event, error) { return s.openPoll(m, c) }
+
+func (c ClosePoll) decide(s *State, m Meta) ([]Event, error) { return s.closePoll(m, c) }
 
 const (
 	fewestOptions   = 2

@@ -37,9 +37,11 @@ type BallotMissed struct {
 	Reason string    `json:"reason"`
 }
 
-func (BallotRequested) event() {}
-func (BallotResumed) event()   {}
-func (BallotMissed) event()    {}
+func (v BallotRequested) apply(s *State, e *Entry) { s.applyPoll(v.Ballot.Poll, e) }
+
+func (v BallotResumed) apply(s *State, e *Entry) { s.applyPoll(v.Ballot.Poll, e) }
+
+func (v BallotMissed) apply(s *State, e *Entry) { s.applyPoll(v.Ballot.Poll, e) }
 
 // CastBallot ends a ballot with a vote. Only the ballot's model may issue it.
 type CastBallot struct {
@@ -72,11 +74,15 @@ type ResumeBallot struct{ Ballot Offset }
 // ResumeBallots is ResumeBallot for an anonymous poll.
 type ResumeBallots struct{ Poll Offset }
 
-func (CastBallot) command()    {}
-func (MissBallot) command()    {}
-func (CountBallots) command()  {}
-func (ResumeBallot) command()  {}
-func (ResumeBallots) command() {}
+func (c CastBallot) decide(s *State, m Meta) ([]Event, error) { return s.castBallot(m, c) }
+
+func (c MissBallot) decide(s *State, m Meta) ([]Event, error) { return s.missBallot(m, c) }
+
+func (c CountBallots) decide(s *State, m Meta) ([]Event, error) { return s.countBallots(m, c) }
+
+func (c ResumeBallot) decide(s *State, m Meta) ([]Event, error) { return s.resumeBallot(m, c) }
+
+func (c ResumeBallots) decide(s *State, m Meta) ([]Event, error) { return s.resumeBallots(m, c) }
 
 // A BallotJob is a vote that is wanted of a model.
 type BallotJob struct {

@@ -30,7 +30,7 @@ type VoteCast struct {
 	Reason  string   `json:"reason,omitempty"`
 }
 
-func (VoteCast) event() {}
+func (v VoteCast) apply(s *State, e *Entry) { s.applyPoll(v.Poll, e) }
 
 // CastVote votes. In a single-choice poll a vote takes the place of the voter's earlier one; in a multiple-choice poll
 // it adds to it, unless Replace is set: then Options are the whole vote. Replace without Options withdraws the vote. A
@@ -42,7 +42,7 @@ type CastVote struct {
 	Replace bool
 }
 
-func (CastVote) command() {}
+func (c CastVote) decide(s *State, m Meta) ([]Event, error) { return s.castVote(m, c) }
 
 func (s *State) castVote(m Meta, c CastVote) ([]Event, error) {
 	person, err := s.writer(m.By)

@@ -86,13 +86,28 @@ type ReplyWithheld struct {
 	Text    string      `json:"text"` // for people
 }
 
-func (ReplyRequested) event()   {}
-func (ReplyResumed) event()     {}
-func (ReplyCompleted) event()   {}
-func (ReplyInterrupted) event() {}
-func (ReplyFailed) event()      {}
-func (ReplyDeclined) event()    {}
-func (ReplyWithheld) event()    {}
+func (v ReplyRequested) apply(s *State, e *Entry) { s.applyRequested(e, v) }
+
+func (v ReplyResumed) apply(s *State, _ *Entry) { s.applyResumed(v) }
+
+func (v ReplyCompleted) apply(s *State, e *Entry) {
+	s.applyEnded(v.Reply)
+	s.applyMessage(e)
+}
+
+func (v ReplyInterrupted) apply(s *State, e *Entry) {
+	s.applyEnded(v.Reply)
+	s.applyMessage(e)
+}
+
+func (v ReplyFailed) apply(s *State, e *Entry) {
+	s.applyEnded(v.Reply)
+	s.applyMessage(e)
+}
+
+func (v ReplyDeclined) apply(s *State, _ *Entry) { s.applyEnded(v.Reply) }
+
+func (ReplyWithheld) apply(*State, *Entry) {}
 
 // InterruptReply stops a running reply, or with a zero Reply all running replies of Model.
 type InterruptReply struct {
@@ -132,11 +147,15 @@ type DeclineReply struct {
 // ResumeReply counts another attempt at a reply, or gives it up when there were enough.
 type ResumeReply struct{ Reply Offset }
 
-func (InterruptReply) command() {}
-func (CompleteReply) command()  {}
-func (FailReply) command()      {}
-func (DeclineReply) command()   {}
-func (ResumeReply) command()    {}
+func (c InterruptReply) decide(s *State, m Meta) ([]Event, error) { return s.interrupt(m, c) }
+
+func (c CompleteReply) decide(s *State, m Meta) ([]Event, error) { return s.complete(m, c) }
+
+func (c FailReply) decide(s *State, m Meta) ([]Event, error) { return s.fail(m, c) }
+
+func (c DeclineReply) decide(s *State, m Meta) ([]Event, error) { return s.decline(m, c) }
+
+func (c ResumeReply) decide(s *State, m Meta) ([]Event, error) { return s.resume(m, c) }
 
 // A ReplyJob is a reply that is wanted.
 type ReplyJob struct {

@@ -47,7 +47,7 @@ func DefaultRules() Rules {
 // Tick says that the time of Due has come.
 type Tick struct{}
 
-func (Tick) command() {}
+func (Tick) decide(s *State, m Meta) ([]Event, error) { return s.tick(m) }
 
 // A State is a room as the entries so far have made it.
 type State struct {
@@ -100,82 +100,10 @@ func (s *State) Decide(m Meta, c Command) ([]Event, error) {
 }
 
 func (s *State) decide(m Meta, c Command) ([]Event, error) {
-	if create, ok := c.(Create); ok {
-		return s.create(m, create)
-	}
-	if s.head == 0 {
+	if _, create := c.(Create); !create && s.head == 0 {
 		return nil, refuse(CodeNotFound, "there is no room %q: check the id, or create a room", clip(string(s.id))).because(ReasonRoomNotFound)
 	}
-	switch c := c.(type) {
-	case Create:
-	case Describe:
-		return s.describe(m, c)
-	case Join:
-		return s.join(m, c)
-	case Leave:
-		return s.leave(m)
-	case SetRole:
-		return s.setRole(m, c)
-	case AddModel:
-		return s.addModel(m, c)
-	case UpdateModel:
-		return s.updateModel(m, c)
-	case RemoveModel:
-		return s.removeModel(m, c)
-	case PostMessage:
-		return s.post(m, c)
-	case InterruptReply:
-		return s.interrupt(m, c)
-	case CompleteReply:
-		return s.complete(m, c)
-	case FailReply:
-		return s.fail(m, c)
-	case DeclineReply:
-		return s.decline(m, c)
-	case ResumeReply:
-		return s.resume(m, c)
-	case OpenPoll:
-		return s.openPoll(m, c)
-	case CastVote:
-		return s.castVote(m, c)
-	case ClosePoll:
-		return s.closePoll(m, c)
-	case CastBallot:
-		return s.castBallot(m, c)
-	case MissBallot:
-		return s.missBallot(m, c)
-	case CountBallots:
-		return s.countBallots(m, c)
-	case ResumeBallot:
-		return s.resumeBallot(m, c)
-	case ResumeBallots:
-		return s.resumeBallots(m, c)
-	case StartAutopilot:
-		return s.startAutopilot(m, c)
-	case PauseAutopilot:
-		return s.pauseAutopilot(m, c)
-	case ResumeAutopilot:
-		return s.resumeAutopilot(m, c)
-	case GuideAutopilot:
-		return s.guideAutopilot(m, c)
-	case StopAutopilot:
-		return s.stopAutopilot(m, c)
-	case SetPolicy:
-		return s.setPolicy(m, c)
-	case RecordUsage:
-		return s.recordUsage(m, c)
-	case RequestSummary:
-		return s.requestSummary(m, c)
-	case CompleteSummary:
-		return s.completeSummary(m, c)
-	case FailSummary:
-		return s.failSummary(m, c)
-	case ResumeSummary:
-		return s.resumeSummary(m, c)
-	case Tick:
-		return s.tick(m)
-	}
-	return nil, refuse(CodeInvalid, "unknown command %T", c)
+	return c.decide(s, m)
 }
 
 // Apply folds the next entry into the State. It accepts whatever an older or newer version wrote.
@@ -184,72 +112,7 @@ func (s *State) Apply(e *Entry) {
 	s.causes.add(e.By, e.Cause, e.Offset)
 	s.account(e)
 	s.applyAutopilot(e)
-	switch v := e.Event.(type) {
-	case RoomCreated:
-		s.epoch, s.info = v.Epoch, v.Info
-	case RoomDescribed:
-		models := s.info.Models
-		s.info = v.Info
-		s.info.Models = models
-	case PersonJoined:
-		s.applyPerson(v.Person)
-	case PersonChanged:
-		s.applyPerson(v.Person)
-	case PersonLeft:
-		s.applyPerson(v.Person)
-	case ModelAdded:
-		s.applyModel(v.Model)
-	case ModelUpdated:
-		s.applyModel(v.Model)
-	case ModelRemoved:
-		s.applyModelRemoved(v.ID)
-	case MessagePosted:
-		s.applyMessage(e)
-	case ReplyRequested:
-		s.applyRequested(e, v)
-	case ReplyResumed:
-		s.applyResumed(v)
-	case ReplyCompleted:
-		s.applyEnded(v.Reply)
-		s.applyMessage(e)
-	case ReplyInterrupted:
-		s.applyEnded(v.Reply)
-		s.applyMessage(e)
-	case ReplyFailed:
-		s.applyEnded(v.Reply)
-		s.applyMessage(e)
-	case ReplyDeclined:
-		s.applyEnded(v.Reply)
-	case ReplyWithheld:
-	case PollOpened:
-		s.applyPollOpened(e, v)
-		s.applyMessage(e)
-	case BallotRequested:
-		s.applyPoll(v.Ballot.Poll, e)
-	case BallotResumed:
-		s.applyPoll(v.Ballot.Poll, e)
-	case BallotMissed:
-		s.applyPoll(v.Ballot.Poll, e)
-	case VoteCast:
-		s.applyPoll(v.Poll, e)
-	case PollClosed:
-		s.applyPoll(v.Poll, e)
-	case AutopilotStarted, AutopilotGuided:
-		s.applyMessage(e)
-	case AutopilotPaused, AutopilotResumed, AutopilotEnded:
-	case PolicyChanged:
-		s.policy = v.Policy
-	case UsageRecorded:
-	case SummaryRequested:
-		s.applySummaryRequested(e, v)
-	case SummaryResumed:
-		s.applySummaryResumed(v)
-	case SummaryWritten:
-		s.applySummaryWritten(e, v)
-	case SummaryFailed:
-		s.applySummaryFailed(e, v)
-	case Unknown:
-	}
+	e.Event.apply(s, e)
 }
 
 // Jobs yields the work that is wanted now, oldest first.

@@ -37,10 +37,13 @@ type SummaryFailed struct {
 	Usage   Usage  `json:"usage,omitzero"`
 }
 
-func (SummaryRequested) event() {}
-func (SummaryResumed) event()   {}
-func (SummaryWritten) event()   {}
-func (SummaryFailed) event()    {}
+func (v SummaryRequested) apply(s *State, e *Entry) { s.applySummaryRequested(e, v) }
+
+func (v SummaryResumed) apply(s *State, _ *Entry) { s.applySummaryResumed(v) }
+
+func (v SummaryWritten) apply(s *State, e *Entry) { s.applySummaryWritten(e, v) }
+
+func (v SummaryFailed) apply(s *State, e *Entry) { s.applySummaryFailed(e, v) }
 
 // RequestSummary wants the messages up to the entry Upto summarised, but for the newest few. Workers issue it when a prompt
 // did not hold the room. It leads to nothing while a summary is under way, when one covers Upto, soon after one failed, or
@@ -65,10 +68,13 @@ type FailSummary struct {
 // ResumeSummary counts another attempt, or gives up when there were enough.
 type ResumeSummary struct{ Summary Offset }
 
-func (RequestSummary) command()  {}
-func (CompleteSummary) command() {}
-func (FailSummary) command()     {}
-func (ResumeSummary) command()   {}
+func (c RequestSummary) decide(s *State, m Meta) ([]Event, error) { return s.requestSummary(m, c) }
+
+func (c CompleteSummary) decide(s *State, m Meta) ([]Event, error) { return s.completeSummary(m, c) }
+
+func (c FailSummary) decide(s *State, m Meta) ([]Event, error) { return s.failSummary(m, c) }
+
+func (c ResumeSummary) decide(s *State, m Meta) ([]Event, error) { return s.resumeSummary(m, c) }
 
 // A SummaryJob is a summary that is wanted.
 type SummaryJob struct {
