@@ -92,18 +92,14 @@ func (s *State) Landed(by Identity, cause string) (Offset, bool) { return s.caus
 // right after Head. No events and no error means that there is nothing to do. Refusals are *Error.
 func (s *State) Decide(m Meta, c Command) ([]Event, error) {
 	m.At = m.At.Round(0).UTC() // as the log will say it
-	events, err := s.decide(m, c)
+	if _, create := c.(Create); !create && s.head == 0 {
+		return nil, refuse(CodeNotFound, "there is no room %q: check the id, or create a room", clip(string(s.id))).because(ReasonRoomNotFound)
+	}
+	events, err := c.decide(s, m)
 	if err != nil || len(events) == 0 {
 		return nil, err
 	}
 	return s.drive(m, events), nil
-}
-
-func (s *State) decide(m Meta, c Command) ([]Event, error) {
-	if _, create := c.(Create); !create && s.head == 0 {
-		return nil, refuse(CodeNotFound, "there is no room %q: check the id, or create a room", clip(string(s.id))).because(ReasonRoomNotFound)
-	}
-	return c.decide(s, m)
 }
 
 // Apply folds the next entry into the State. It accepts whatever an older or newer version wrote.
