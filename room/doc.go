@@ -4,8 +4,10 @@
 // clock, randomness, I/O or another goroutine, so the same log gives the same State for ever. Time and identity
 // arrive in Meta. Nothing outside the standard library is imported.
 //
-// Every theme has a file of its own, with its events, its commands, their rules and their fold, in this order:
-// info, people, model, message, reply. state.go holds what they share.
+// Every theme has a file of its own, or a few, with its events, its commands, their rules and their fold, in this order:
+// info, people, model, message, mention, reply and chain (who is asked, and who not any more), poll (poll_vote,
+// poll_ballot, poll_result, poll_state), autopilot (steer, schedule, turns, drive), account and budget, summary.
+// state.go holds what they share.
 //
 // A State belongs to one goroutine. Views, Entries, Events and Commands are plain values and must not be changed
 // once handed over.
