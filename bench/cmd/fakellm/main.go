@@ -1,5 +1,6 @@
 // fakellm is a tiny OpenAI-style streaming upstream: POST any path, get -chunks SSE events, one every -every.
-// Every chunk carries the time it was written; the first one also carries the prompt's marker time back.
+// Every chunk carries the time it was written; the first one also carries the prompt's marker time back. An answer ends
+// with its usage, as a client wants it that asks for stream_options.include_usage.
 package main
 
 import (
@@ -50,6 +51,8 @@ func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		echo = ""
 	}
+	fmt.Fprintf(w, `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"fake","choices":[],`+
+		`"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}`+"\n\n", len(prompt)/4, a.chunks, len(prompt)/4+a.chunks)
 	_, _ = io.WriteString(w, "data: [DONE]\n\n")
 }
 
