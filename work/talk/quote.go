@@ -1,7 +1,6 @@
 package talk
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,19 +11,20 @@ import (
 func Quote(name, text string) string {
 	text = strings.TrimRight(Plain(text), " \n")
 	if begins, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(text, blank)); unicode.Is(unicode.Ps, begins) {
-		return "[" + name + "]:\n" + Block(text)
+		return "[" + name + "]:\n" + indent(text)
 	}
 	first, rest, more := strings.Cut(text, "\n")
 	if more {
-		first += "\n" + Block(rest)
+		first += "\n" + indent(rest)
 	}
 	return "[" + name + "]: " + first
 }
 
 // Block writes a text as quoted lines, each of which begins with > .
-func Block(text string) string {
-	return "> " + strings.ReplaceAll(strings.TrimRight(Plain(text), " \n"), "\n", "\n> ")
-}
+func Block(text string) string { return indent(strings.TrimRight(Plain(text), " \n")) }
+
+// indent begins each line of a plain text with > .
+func indent(plain string) string { return "> " + strings.ReplaceAll(plain, "\n", "\n> ") }
 
 // Plain is a text as a model may read it: whatever breaks a line is a newline, what nobody sees is gone, and what a
 // tokenizer could take for the frame of a turn has a space in it.
@@ -82,7 +82,7 @@ func isFrame(text string) bool {
 	text = text[:min(len(text), longest)]
 	if text[0] == '[' {
 		word, _, closed := strings.Cut(text[1:], "]")
-		return closed && slices.ContainsFunc(squareFrames[:], is(word))
+		return closed && oneOf(squareFrames[:], word)
 	}
 	word, _, closed := strings.Cut(text[1:], ">")
 	if !closed || word == "" {
@@ -90,13 +90,20 @@ func isFrame(text string) bool {
 	}
 	first, _ := utf8.DecodeRuneInString(word)
 	last, _ := utf8.DecodeLastRuneInString(word)
-	return bar(first) && bar(last) || slices.ContainsFunc(angleFrames[:], is(word))
+	return bar(first) && bar(last) || oneOf(angleFrames[:], word)
 }
 
-// is compares with a word, without regard to case and to the / of an end.
-func is(word string) func(string) bool {
-	word = strings.Replace(word, "/", "", 1)
-	return func(frame string) bool { return strings.EqualFold(word, frame) }
+// oneOf compares a word with frames, without regard to case and to the / of an end.
+func oneOf(frames []string, word string) bool {
+	if strings.Contains(word, "/") {
+		word = strings.Replace(word, "/", "", 1)
+	}
+	for _, frame := range frames {
+		if strings.EqualFold(word, frame) {
+			return true
+		}
+	}
+	return false
 }
 
 func bar(r rune) bool { return r == '|' || r == '｜' }

@@ -194,13 +194,28 @@ func (c *choice) fill(t Telling, left int) bool {
 	return i < 0
 }
 
-// cost is what a message takes of a prompt.
-func cost(text string) int { return Tokens(Quote("", text)) + TurnTokens }
+// cost is what a message takes of a prompt, rather too much than too little: its text, the marks that quoting puts before
+// its lines and into its frames, and the turn around it.
+func cost(text string) int { return quoted(text) + TurnTokens }
+
+// quoted estimates the tokens of a text once it is quoted, without quoting it.
+func quoted(text string) int {
+	marks := 0 // bytes
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c == 0x85: // may break a line; 0x85 ends the sign NEL, among others
+			marks += 2
+		case c == '<', c == '[':
+			marks++
+		}
+	}
+	return Tokens(text) + (marks+5+3)/4
+}
 
 // shorten keeps the beginning and the end of a text that has more than most tokens.
 func shorten(text string, most int) string {
 	whole := text
-	for have, keep := Tokens(Quote("", text)), len(text); have > most && keep > 0; have = Tokens(Quote("", text)) {
+	for have, keep := quoted(text), len(text); have > most && keep > 0; have = quoted(text) {
 		keep = min(keep*max(most, 0)/have, keep-1)
 		head, tail := Boundary(whole, keep/2), Boundary(whole, len(whole)-keep/2)
 		text = fmt.Sprintf("%s\n(%d bytes are left out here.)\n%s", whole[:head], tail-head, whole[tail:])
