@@ -168,11 +168,11 @@ func cost(l check.Log) (sum room.Cost) {
 		case room.ReplyDeclined:
 			sum += v.Cost
 		case room.UsageRecorded:
-			sum += v.Cost
+			sum += v.Usage.Cost
 		case room.SummaryWritten:
-			sum += v.Cost
+			sum += v.Usage.Cost
 		case room.SummaryFailed:
-			sum += v.Cost
+			sum += v.Usage.Cost
 		}
 	}
 	return sum
@@ -245,4 +245,3 @@ func checkDebate(t *testing.T, cfg childConfig, id string) {
 	}
 	t.Logf("3 kills: %+v", report.Replies)
 }
-
