@@ -152,6 +152,7 @@ func swap(entries []room.Entry) {
 func voteTwice(entries []room.Entry) {
 	ballots(entries, func(v, took *room.Entry) { took.Event = v.Event })
 }
+
 func loseVote(entries []room.Entry) {
 	ballots(entries, func(v, took *room.Entry) { v.Event = took.Event })
 }
