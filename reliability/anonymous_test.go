@@ -94,6 +94,22 @@ func TestAnonymousPoll(t *testing.T) {
 	h.anonymousPrompts(t)
 }
 
+// What the test above looks for is found where a poll is not anonymous.
+func TestPollThatIsNotAnonymous(t *testing.T) {
+	h := newHall(t, councilConfig{script: anonymousScript}, room.Rules{}, "vote-ada", "vote-bob")
+	h.bea.send(createPoll("open", fourOptions("Which fruit?")))
+	for range 2 {
+		e := h.bea.until(func(e *roompb.ServerEvent) bool { return e.GetPollVoted() != nil })
+		if len(names(prototext.Format(e))) != 1 {
+			t.Errorf("a vote was told as %v", e)
+		}
+	}
+	state := h.sit("late").state
+	if found := names(prototext.Format(state.GetPolls()[0])); len(found) != 2 {
+		t.Errorf("the state names %v", found)
+	}
+}
+
 // anonymousLog looks at the entries.
 func (h *hall) anonymousLog(t *testing.T, id string) {
 	t.Helper()

@@ -54,15 +54,15 @@ func (b *beacon) next(ctx context.Context, last *grpc.ClientConn) (*grpc.ClientC
 // errDone ends a client that has all it wants.
 var errDone = errors.New("done")
 
-// A lostRoom ends a client whose room is gone, though its creation was acknowledged.
-type lostRoom string
+// A lostRoomError ends a client whose room is gone, though its creation was acknowledged.
+type lostRoomError string
 
-func (id lostRoom) Error() string { return "room " + string(id) + " was created and is not there" }
+func (id lostRoomError) Error() string { return "room " + string(id) + " was created and is not there" }
 
 // answered looks at the first event of a stream.
 func answered(room string, e *roompb.ServerEvent) error {
 	if e.GetError().GetCode() == "ROOM_NOT_FOUND" {
-		return lostRoom(room)
+		return lostRoomError(room)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func keep(ctx context.Context, b *beacon, live func(context.Context, *grpc.Clien
 		if errors.Is(err, errDone) {
 			return nil
 		}
-		if _, gone := errors.AsType[lostRoom](err); gone {
+		if _, gone := errors.AsType[lostRoomError](err); gone {
 			return err
 		}
 	}

@@ -217,7 +217,7 @@ func (h *killer) fleet(ctx context.Context, conn *grpc.ClientConn) *fleet {
 
 // note notes how a client ended. A lost room is a fault of the server's to report; any other end is unexpected.
 func (f *fleet) note(t testing.TB, err error) {
-	if gone, ok := errors.AsType[lostRoom](err); ok {
+	if gone, ok := errors.AsType[lostRoomError](err); ok {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if what := gone.Error(); !slices.Contains(f.lost, what) {
