@@ -28,8 +28,9 @@ const childEnv = "PARLEY_RELIABILITY_CHILD"
 
 // A childConfig says what the child serves, and which bug it has.
 type childConfig struct {
-	Dir string
-	Bug bug
+	Dir     string
+	Bug     bug
+	Prompts string // a file: the models are a council, and what they are told is written there
 }
 
 func childConfigured() (cfg childConfig, ok bool) {
@@ -56,12 +57,13 @@ func serveChild(cfg childConfig) error {
 	if err != nil {
 		return err
 	}
-	worker, err := slowWorker()
+	worker, err := cfg.worker()
 	if err != nil {
 		return err
 	}
+	planted, worker := cfg.Bug.plant(store, worker)
 	s, err := newServer(serverConfig{
-		store: cfg.Bug.plant(store), rules: cfg.Bug.rules(), worker: worker, retry: 10 * time.Millisecond, ring: 8,
+		store: planted, rules: cfg.Bug.rules(), worker: worker, retry: 10 * time.Millisecond, ring: 8,
 	})
 	if err != nil {
 		return err
@@ -69,6 +71,18 @@ func serveChild(cfg childConfig) error {
 	fmt.Println(s.addr)
 	_, _ = io.Copy(io.Discard, stdin)
 	return s.close()
+}
+
+func (cfg childConfig) worker() (work.Worker, error) {
+	if cfg.Prompts == "" {
+		return slowWorker()
+	}
+	told, err := os.OpenFile(cfg.Prompts, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) // open until the process ends
+	if err != nil {
+		return nil, err
+	}
+	w, _, err := newCouncil(councilConfig{script: councilScript, told: told, maxTokens: turnWords})
+	return w, err
 }
 
 // slowScript takes longer to answer than most children live.
@@ -174,10 +188,14 @@ func (c *child) noise(t testing.TB) {
 type bug string
 
 const (
-	sound    bug = ""
-	ackEarly bug = "acknowledges before it is durable"
-	noDedup  bug = "forgets which keys it has seen"
-	moves    bug = "writes two entries the wrong way round"
+	sound      bug = ""
+	ackEarly   bug = "acknowledges before it is durable"
+	noDedup    bug = "forgets which keys it has seen"
+	moves      bug = "writes two entries the wrong way round"
+	votesTwice bug = "writes a ballot's vote twice"
+	losesVotes bug = "loses a ballot's vote"
+	miscounts  bug = "counts a vote that nobody cast"
+	peeks      bug = "shows models the votes of others"
 )
 
 func (b bug) rules() room.Rules {

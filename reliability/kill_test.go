@@ -84,12 +84,14 @@ type killer struct {
 	began  time.Time
 	serial int
 	acks   atomic.Int64
+	most   int                    // acknowledgements that a process lives for, at most
+	hits   func(point string) int // how often a crash point is passed before it strikes, at most
 }
 
 func newKiller(t *testing.T, b bug) *killer {
 	return &killer{
 		t: t, rand: seeded(t), cfg: childConfig{Dir: t.TempDir(), Bug: b}, points: slices.DeleteFunc(points(t), func(p string) bool { return unmet[p] != "" }),
-		met: make(map[string]int), began: time.Now(),
+		met: make(map[string]int), began: time.Now(), most: 40, hits: mostHits,
 	}
 }
 
@@ -122,6 +124,16 @@ func (h *killer) round(kills int) {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 2*time.Minute)
 	defer cancel()
 	f := h.fleet(ctx, conn)
+	c, conn = h.rage(f, c, conn, kills)
+	f.finish(ctx, h.t, conn)
+	_ = conn.Close()
+	c.stop(h.t)
+	c.noise(h.t)
+	h.check(f)
+}
+
+// rage kills servers under a fleet and returns the last one, which lives.
+func (h *killer) rage(f *fleet, c *child, conn *grpc.ClientConn, kills int) (*child, *grpc.ClientConn) {
 	for left := kills; left > 0; left-- {
 		armed := ""
 		if left > 1 {
@@ -133,11 +145,7 @@ func (h *killer) round(kills int) {
 		_ = conn.Close()
 		c, conn = next, h.serve(next)
 	}
-	f.finish(ctx, h.t, conn)
-	_ = conn.Close()
-	c.stop(h.t)
-	c.noise(h.t)
-	h.check(f)
+	return c, conn
 }
 
 // serve has a child serve and connects to it.
@@ -156,13 +164,13 @@ func (h *killer) arm() string {
 		return ""
 	}
 	p := h.points[h.rand.IntN(len(h.points))]
-	return fmt.Sprintf("%s:%d", p, 1+h.rand.IntN(mostHits(p)))
+	return fmt.Sprintf("%s:%d", p, 1+h.rand.IntN(h.hits(p)))
 }
 
 // kill lets a process acknowledge some messages and kills it, unless it dies at a crash point before.
 func (h *killer) kill(c *child) {
 	point := c.armed
-	enough, look := h.acks.Load()+int64(h.rand.IntN(40)), time.NewTicker(time.Millisecond)
+	enough, look := h.acks.Load()+int64(h.rand.IntN(h.most)), time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	late := time.After(time.Second)
 	for point != "" || h.acks.Load() < enough {

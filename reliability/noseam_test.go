@@ -7,4 +7,6 @@ const (
 	seamed = false
 	// shortKills is how many processes die in the short form: `make test` runs both builds.
 	shortKills = 100
+	// shortSieges is how many of them die under a council.
+	shortSieges = 12
 )

@@ -154,6 +154,38 @@ func TestTwoRepliesOfOneModel(t *testing.T) {
 	}
 }
 
+// To stop a model is to stop all of its replies, and none of another one's.
+func TestAllRepliesOfOneModelInterrupted(t *testing.T) {
+	st := newStage(t, patience)
+	asker, member := st.sit("asker"), st.sit("member")
+	calls, ids := make(map[string]*call), make(map[string]string)
+	for _, q := range []string{"@ada apples", "@ada pears", "@bob plums", "@ada cherries"} {
+		asker.say(q, q)
+		calls[q], ids[q] = st.provider.next(t), member.thinking()
+		calls[q].says(member, q)
+	}
+	member.send(wire.Interrupt("ada", ids["@ada pears"]))
+	calls["@ada pears"].hungUp(t)
+	if m, _ := member.done(ids["@ada pears"]); m.GetEnd() != roompb.MessageEnd_MESSAGE_END_INTERRUPTED {
+		t.Errorf("the one that was named became %v", m)
+	}
+	if running := st.sit("eye").state.GetReplies(); len(running) != 3 {
+		t.Fatalf("%d replies are under way, want the other three", len(running))
+	}
+	member.send(wire.Interrupt("ada", ""))
+	for _, q := range []string{"@ada apples", "@ada cherries"} {
+		calls[q].hungUp(t)
+		if m, _ := member.done(ids[q]); m.GetContent() != q || m.GetEnd() != roompb.MessageEnd_MESSAGE_END_INTERRUPTED {
+			t.Errorf("%q became %v", q, m)
+		}
+	}
+	calls["@bob plums"].says(member, " and more")
+	close(calls["@bob plums"].finish)
+	if m, _ := member.done(ids["@bob plums"]); m.GetContent() != "@bob plums and more" || m.GetEnd() != roompb.MessageEnd_MESSAGE_END_COMPLETE {
+		t.Errorf("the other model's became %v", m)
+	}
+}
+
 // A provider that breaks off, or falls silent, ends the reply with an error; its words stay and the room goes on.
 func TestReplyFails(t *testing.T) {
 	for name, fail := range map[string]func(*call){

@@ -7,4 +7,6 @@ const (
 	seamed = true
 	// shortKills is how many processes die in the short form: `make test` runs both builds.
 	shortKills = 200
+	// shortSieges is how many of them die under a council.
+	shortSieges = 50
 )

@@ -3,11 +3,14 @@ package reliability
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"google.golang.org/grpc"
 
 	"parley/reliability/check"
 	"parley/reliability/wire"
+	"parley/room"
 
 	roompb "parley/proto/gen/api/room"
 )
@@ -19,6 +22,7 @@ type tail struct {
 	place  wire.Place
 	after  uint64 // where it began
 	saw    []check.Said
+	votes  []check.Vote
 	resets int
 	bent   []string // what no sound server does
 	joined bool     // the last stream was answered with a resume
@@ -99,6 +103,28 @@ func (r *tail) take(e *roompb.ServerEvent) {
 		r.saw = append(r.saw, check.Said{Offset: e.GetOffset(), Text: m.GetContent()})
 		r.done = r.done || m.GetContent() == r.last
 	}
+	if v := e.GetPollVoted(); v != nil && !v.GetContinued() {
+		r.votes = append(r.votes, seenVote(e.GetOffset(), v))
+	}
+}
+
+// seenVote is a vote as a reader is told of it.
+func seenVote(offset uint64, v *roompb.PollVoted) check.Vote {
+	poll, _ := strconv.ParseUint(v.GetPollId(), 10, 64)
+	saw := check.Vote{Offset: offset, Poll: room.Offset(poll)}
+	switch by := v.GetVote(); by.GetVoterType() {
+	case roompb.ParticipantType_HUMAN:
+		saw.Voter = room.PersonIdentity(room.PersonID(by.GetVoterId()))
+	case roompb.ParticipantType_LLM:
+		saw.Voter = room.ModelIdentity(room.ModelID(by.GetVoterId()))
+	case roompb.ParticipantType_PARTICIPANT_TYPE_UNSPECIFIED:
+	}
+	for _, id := range v.GetOptionIds() {
+		_, number, _ := strings.Cut(id, ".")
+		n, _ := strconv.Atoi(number)
+		saw.Options = append(saw.Options, n)
+	}
+	return saw
 }
 
 // sayLast waits until no reply is under way in a room that nobody writes to any more, and then says the last word.

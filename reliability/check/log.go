@@ -78,6 +78,12 @@ func (l Log) Said() []Said {
 		switch v := e.Event.(type) {
 		case room.MessagePosted:
 			s.Text = v.Text
+		case room.PollOpened:
+			s.Text = v.Question
+		case room.AutopilotStarted:
+			s.Text = v.Goal
+		case room.AutopilotGuided:
+			s.Text = v.Text
 		case room.ReplyCompleted:
 			s.Text = v.Text
 		case room.ReplyInterrupted:

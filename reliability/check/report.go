@@ -21,6 +21,10 @@ const (
 	Broken     Fault = "broken"     // the log itself is damaged
 	Unanswered Fault = "unanswered" // a reply was asked for and has no outcome
 	Answered   Fault = "answered"   // a reply has several outcomes, or one that nobody asked for
+	Unvoted    Fault = "unvoted"    // a model was asked to vote, and the log says nothing of what came of it
+	Revoted    Fault = "revoted"    // a ballot came to several votes
+	Miscounted Fault = "miscounted" // a result is not that of the votes
+	Shown      Fault = "shown"      // a model that had not voted was shown a vote
 )
 
 // A Report counts what was checked and what was wrong. The zero Report is empty.
@@ -29,6 +33,7 @@ type Report struct {
 	Entries      int // in the logs
 	Read         int // messages, by readers
 	Replies      Replies
+	Polls        Polls
 	Faults       map[Fault]int
 	examples     []string
 }
