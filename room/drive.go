@@ -64,9 +64,6 @@ func (a *autopilot) incomplete(present []ModelID) string {
 
 // stuck says how it ends if going on leads nowhere.
 func (a *autopilot) stuck(participants int) (how AutopilotEnded, ok bool) {
-	if a.broke() {
-		return AutopilotEnded{Outcome: OutOfMoney, Summary: a.lastText(), Reason: a.costly}, true
-	}
 	if quiet, agreed := a.quiet(participants); quiet {
 		if text := a.lastText(); agreed && text != "" {
 			return AutopilotEnded{Outcome: Finished, Summary: text, Reason: "nobody has anything to add"}, true

@@ -52,11 +52,10 @@ type ReplyInterrupted struct {
 
 // ReplyFailed says that a model could not answer, why, and what it had said by then.
 type ReplyFailed struct {
-	Reply     ReplyRef `json:"reply"`
-	Text      string   `json:"text,omitempty"`
-	Reason    string   `json:"reason"`
-	Served    string   `json:"served,omitempty"`
-	TooCostly bool     `json:"too_costly,omitempty"` // it was not called, since its allowance might not pay for that; no older entry says so
+	Reply  ReplyRef `json:"reply"`
+	Text   string   `json:"text,omitempty"`
+	Reason string   `json:"reason"`
+	Served string   `json:"served,omitempty"`
 	Usage
 }
 
@@ -130,12 +129,11 @@ type CompleteReply struct {
 
 // FailReply ends a reply that could not be given. Text is what was said by then.
 type FailReply struct {
-	Reply     Offset
-	Text      string
-	Reason    string
-	Served    string
-	TooCostly bool // the model was not called, since the reply's allowance might not pay for that
-	Usage     Usage
+	Reply  Offset
+	Text   string
+	Reason string
+	Served string
+	Usage  Usage
 }
 
 // DeclineReply ends a reply that the model does not want to give.
@@ -295,9 +293,7 @@ func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyFailed{
-		Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), TooCostly: c.TooCostly, Usage: c.Usage,
-	}}, nil
+	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage}}, nil
 }
 
 func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {

@@ -14,7 +14,6 @@ type autopilot struct {
 	held   Cost      // what turns and ballots may still cost, beside Spent
 	voting []ballotHold
 	closed *PollClosed // the vote that is over
-	costly string      // why the newest turn that was too costly was so
 }
 
 // taken is a turn that has begun.
@@ -38,7 +37,6 @@ const (
 	spoke
 	declined
 	failed
-	unpaid // it was too costly to begin
 	stopped
 )
 
@@ -75,13 +73,9 @@ func (a *autopilot) fold(e *Entry) {
 	case ReplyDeclined:
 		a.over(v.Reply.ID, declined, "", v.Usage)
 	case ReplyFailed:
-		switch {
-		case v.TooCostly && a.turn(v.Reply.ID) != nil:
-			a.over(v.Reply.ID, unpaid, "", v.Usage)
-			a.costly = v.Reason
-		case e.By == ModelIdentity(v.Reply.Model):
+		if e.By == ModelIdentity(v.Reply.Model) {
 			a.over(v.Reply.ID, failed, "", v.Usage)
-		default:
+		} else {
 			a.cut(v.Reply.ID, failed, "")
 		}
 	case ReplyInterrupted:
@@ -239,21 +233,13 @@ func (s *State) plan(a *autopilot) *plan {
 func (a *autopilot) quiet(participants int) (quiet, agreed bool) {
 	n, agreed := 0, true
 	for _, t := range slices.Backward(a.turns[min(a.heard, len(a.turns)):]) {
-		if t.fate != declined && t.fate != failed && t.fate != unpaid {
+		if t.fate != declined && t.fate != failed {
 			break
 		}
 		n++
 		agreed = agreed && t.fate == declined
 	}
 	return n >= max(2, participants), agreed
-}
-
-// broke reports whether all turns of the last round were too costly.
-func (a *autopilot) broke() bool {
-	n := len(a.turns)
-	return n > a.heard && !slices.ContainsFunc(a.turns, func(t taken) bool {
-		return t.round == a.turns[n-1].round && t.fate != unpaid
-	})
 }
 
 // repeats tells who said in the last round what was said before: by the same model in its turn before, or by anybody in
