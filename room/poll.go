@@ -105,7 +105,7 @@ type Poll struct {
 	At     time.Time
 	Votes  []Vote      // in the order they were first cast
 	Open   []BallotRef // ballots that are awaited
-	Each   Allowance   // what each of them may take
+	Each   Allowance   // what each of them may take; to a model that is asked, what its own may
 	Missed []BallotMissed
 	Closed *PollClosed // nil while it is open
 	Ended  time.Time
