@@ -52,12 +52,19 @@ func Add(a, b room.Usage) room.Usage {
 	}
 }
 
-// Left is what an allowance allows after a call took spent of it, and whether that is anything at all.
+// Left is what an allowance allows after a call took spent of it, and whether that is anything at all. What has no limit
+// has none then.
 func Left(of room.Allowance, spent room.Usage) (room.Allowance, bool) {
-	left := of
-	left.Cost -= spent.Cost
-	left.Tokens -= spent.Input + spent.Output
-	return left, (of.Cost == 0 || left.Cost > 0) && (of.Tokens == 0 || left.Tokens > 0)
+	left, some := of, true
+	if of.Cost > 0 {
+		left.Cost -= spent.Cost
+		some = left.Cost > 0
+	}
+	if of.Tokens > 0 {
+		left.Tokens -= spent.Input + spent.Output
+		some = some && left.Tokens > 0
+	}
+	return left, some
 }
 
 const (
