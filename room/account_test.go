@@ -166,7 +166,7 @@ func (w *spender) record() {
 	}
 	d := rapid.SampledFrom(w.state.accounts.debts).Draw(w.t, "debt")
 	u := w.usage(d.allowance)
-	w.must(ModelIdentity(d.model), RecordUsage{Reply: d.reply, Usage: u})
+	w.must(ModelIdentity(d.model), RecordUsage{Reply: d.id, Usage: u})
 	w.took(u, ModelIdentity(d.model), PersonIdentity(d.asker))
 }
 

@@ -354,7 +354,7 @@ func (s *State) expirePolls(m Meta) []Event {
 			events = append(events, s.closeEvents(m, p, PollExpired, "")...)
 			continue
 		}
-		late := p.missedBy(func(b *ballot) bool { return !m.At.Before(b.until) }, func(b *ballot) string {
+		late := p.stoppedBy(func(b *ballot) bool { return !m.At.Before(b.until) }, func(b *ballot) string {
 			return b.ref.Name + " did not vote within " + b.until.Sub(b.asked).String()
 		})
 		if len(late) > 0 {

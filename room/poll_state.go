@@ -130,13 +130,17 @@ func (p *poll) request(e *Entry, v BallotRequested) {
 }
 
 func (p *poll) resume(v BallotResumed) {
-	if v.Ballot.ID == 0 {
+	all := v.Ballot.ID == 0
+	if all {
 		p.attempts = v.Attempt
-		return
 	}
 	for i := range p.ballots {
-		if p.ballots[i].ref.ID == v.Ballot.ID {
-			p.ballots[i].attempts = v.Attempt
+		b := &p.ballots[i]
+		if b.ref.ID == v.Ballot.ID {
+			b.attempts = v.Attempt
+		}
+		if (all || b.ref.ID == v.Ballot.ID) && v.Allowance != (Allowance{}) {
+			b.allowance = v.Allowance
 		}
 	}
 }

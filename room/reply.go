@@ -28,10 +28,12 @@ type ReplyRequested struct {
 	Turn      *Turn     `json:"turn,omitempty"` // if it is one of an autopilot
 }
 
-// ReplyResumed says that a reply was started again, after a crash or a lost worker. Words said before are void.
+// ReplyResumed says that a reply was started again, after a crash or a lost worker. Words said before are void. Where the
+// attempt before had an allowance, a UsageRecorded has said that it took all of it.
 type ReplyResumed struct {
-	Reply   ReplyRef `json:"reply"`
-	Attempt int      `json:"attempt"` // 2 is the second
+	Reply     ReplyRef  `json:"reply"`
+	Attempt   int       `json:"attempt"`            // 2 is the second
+	Allowance Allowance `json:"allowance,omitzero"` // of this attempt
 }
 
 // ReplyCompleted says what a model answered.
@@ -144,7 +146,8 @@ type DeclineReply struct {
 	Usage  Usage
 }
 
-// ResumeReply counts another attempt at a reply, or gives it up when there were enough.
+// ResumeReply counts another attempt at a reply, or gives it up when there were enough, or nothing is left to spend. Nobody
+// knows what the attempt before took: where it had an allowance, all of that.
 type ResumeReply struct{ Reply Offset }
 
 func (c InterruptReply) decide(s *State, m Meta) ([]Event, error) { return s.interrupt(m, c) }
@@ -309,11 +312,19 @@ func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	failed := ReplyFailed{Reply: r.ref, Text: m.said(r), Usage: r.allowance.most()}
 	if r.attempts >= s.rules.ReplyAttempts {
-		reason := fmt.Sprintf("%s was asked %d times and never finished", r.ref.Name, r.attempts)
-		return []Event{ReplyFailed{Reply: r.ref, Text: m.said(r), Reason: reason}}, nil
+		failed.Reason = fmt.Sprintf("%s was asked %d times and never finished", r.ref.Name, r.attempts)
+		return []Event{failed}, nil
 	}
-	return []Event{ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1}}, nil
+	d := r.debt()
+	events := d.lost()
+	allowance, err := s.again(m, 1, d.autopilot, events)
+	if err != nil {
+		failed.Reason = fmt.Sprintf("%s did not finish, and was not asked again: %s", r.ref.Name, err)
+		return []Event{failed}, nil
+	}
+	return append(events, ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1, Allowance: allowance}), nil
 }
 
 // own returns the running reply of the model that acts.
@@ -361,6 +372,9 @@ func (s *State) applyRequested(e *Entry, v ReplyRequested) {
 func (s *State) applyResumed(v ReplyResumed) {
 	if r, ok := s.replies[v.Reply.ID]; ok {
 		r.attempts = v.Attempt
+		if v.Allowance != (Allowance{}) {
+			r.allowance = v.Allowance
+		}
 	}
 }
 

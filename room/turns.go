@@ -68,6 +68,10 @@ func (a *autopilot) fold(e *Entry) {
 	switch v := e.Event.(type) {
 	case ReplyRequested:
 		a.begun(e.Offset, v)
+	case ReplyResumed:
+		if t := a.turn(v.Reply.ID); t != nil && t.fate == underWay {
+			a.hold(&t.held, v.Allowance)
+		}
 	case ReplyCompleted:
 		a.over(v.Reply.ID, spoke, v.Text, v.Usage)
 	case ReplyDeclined:
@@ -88,6 +92,12 @@ func (a *autopilot) fold(e *Entry) {
 		}
 	case BallotRequested:
 		a.asked(v)
+	case BallotResumed:
+		for i := range a.voting {
+			if a.Poll != 0 && v.Ballot.Poll == a.Poll && v.Ballot.Model == a.voting[i].model {
+				a.hold(&a.voting[i].cost, v.Allowance)
+			}
+		}
 	case PollClosed:
 		if v.Poll == a.Poll && a.Poll != 0 {
 			a.closed = &v
@@ -166,6 +176,14 @@ func (a *autopilot) asked(v BallotRequested) {
 }
 
 func (a *autopilot) release(held *Cost) { a.held, *held = a.held-*held, 0 }
+
+// hold takes what another attempt may cost for what the one before might.
+func (a *autopilot) hold(held *Cost, of Allowance) {
+	if of != (Allowance{}) {
+		a.release(held)
+		a.held, *held = a.held+of.Cost, of.Cost
+	}
+}
 
 func (a *autopilot) spend(u Usage) {
 	a.Spent.Input += u.Input
