@@ -50,6 +50,18 @@ func (s *State) allow(m Meta, n int, left Allowance, before ...Event) (Allowance
 	return each, nil
 }
 
+// unspent reports whether something is left for each of n calls once nothing is held any more.
+func (s *State) unspent(m Meta, n int, before []Event) bool {
+	for _, l := range s.limits(m, before) {
+		_, cost := share(l.most.Cost, l.spent.Cost, n)
+		_, tokens := share(l.most.Tokens, l.spent.Tokens, n)
+		if !cost || !tokens {
+			return false
+		}
+	}
+	return true
+}
+
 // limits lists what holds for every call of the room.
 func (s *State) limits(m Meta, before []Event) []limit {
 	a := &s.accounts

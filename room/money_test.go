@@ -355,3 +355,78 @@ func (w *purse) stop() {
 }
 
 func (w *purse) tick() { w.try(System, Tick{}) }
+
+// A turn that is stopped holds what it was allowed until somebody tells what it took: an autopilot waits for that, and goes
+// on with the rest.
+func TestAutopilotWaitsForMoney(t *testing.T) {
+	for name, stop := range map[string]func(*world, Identity, Offset){
+		"late": func(w *world, _ Identity, _ Offset) {
+			w.at = w.at.Add(11 * time.Minute)
+			w.must(System, Tick{})
+		},
+		"interrupted": func(w *world, ada Identity, turn Offset) {
+			w.must(ada, InterruptReply{Reply: turn})
+			w.must(ada, ResumeAutopilot{})
+		},
+	} {
+		for _, tells := range []bool{true, false} {
+			w, ada := convened(t, DefaultRules())
+			w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin, Limit: Dollar / 2})
+			turn := w.state.Running()[0].Reply
+			stop(w, ada, turn.ID)
+			if a := w.state.autopilot; a.Ended != nil || len(w.state.Running()) > 0 {
+				t.Fatalf("%s: %+v", name, a)
+			}
+			if tells {
+				w.must(ModelIdentity(turn.Model), RecordUsage{Reply: turn.ID, Usage: Usage{Cost: 1000}})
+				if running := w.state.running(); len(running) != 1 || running[0].allowance.Cost != Dollar/2-1000 {
+					t.Errorf("%s: goes on with %+v", name, running)
+				}
+				continue
+			}
+			w.at = w.at.Add(debtTime)
+			w.must(System, Tick{})
+			if a := w.state.autopilot; a.Ended == nil || a.Ended.Outcome != OutOfMoney || a.Spent.Cost != Dollar/2 {
+				t.Errorf("%s: nobody tells, and then %+v", name, a)
+			}
+		}
+	}
+}
+
+// What other calls hold of the room's money keeps an autopilot waiting, too.
+func TestAutopilotWaitsForOthers(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin})
+	turn := w.state.Running()[0].Reply.ID
+	w.must(ada, SetPolicy{Policy{Day: Allowance{Cost: Dollar / 2}}})
+	w.must(ada, PostMessage{Text: "@kimi hello"})
+	other := w.state.Head()
+	w.answer(turn, "one")
+	if a := w.state.autopilot; a.Ended != nil || len(w.state.Running()) != 1 {
+		t.Fatalf("%+v", a)
+	}
+	w.answer(other, "hello")
+	if running := w.state.Running(); len(running) != 1 || running[0].Reply.Model != "gpt" {
+		t.Errorf("%+v", running)
+	}
+}
+
+// A turn that money is too short for ends an autopilot, with what was said last; one that only failed does not.
+func TestUnaffordableTurnEnds(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin, Limit: Dollar / 100})
+	w.answer(w.state.Running()[0].Reply.ID, "one")
+	fail := func(unaffordable bool) {
+		r := w.state.Running()[0].Reply
+		w.must(ModelIdentity(r.Model), FailReply{Reply: r.ID, Reason: "an answer could cost more", Unaffordable: unaffordable})
+	}
+	fail(false)
+	if w.state.autopilot.Ended != nil {
+		t.Fatal("a failure ends it")
+	}
+	fail(true)
+	how := w.state.autopilot.Ended
+	if how == nil || how.Outcome != OutOfMoney || how.Summary != "one" || how.Reason != "an answer could cost more" || how.Turns != 3 {
+		t.Errorf("%+v", how)
+	}
+}

@@ -59,6 +59,8 @@ type ReplyFailed struct {
 	Reason string   `json:"reason"`
 	Served string   `json:"served,omitempty"`
 	Usage
+
+	Unaffordable bool `json:"unaffordable,omitempty"` // it was not asked: its allowance does not pay for an answer
 }
 
 // ReplyDeclined says that a model chose not to answer.
@@ -136,6 +138,8 @@ type FailReply struct {
 	Reason string
 	Served string
 	Usage  Usage
+
+	Unaffordable bool // the model was not asked: its allowance does not pay for an answer
 }
 
 // DeclineReply ends a reply that the model does not want to give.
@@ -296,7 +300,9 @@ func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage}}, nil
+	return []Event{ReplyFailed{
+		Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage, Unaffordable: c.Unaffordable,
+	}}, nil
 }
 
 func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
@@ -322,6 +328,7 @@ func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
 	allowance, err := s.again(m, 1, d.autopilot, events)
 	if err != nil {
 		failed.Reason = fmt.Sprintf("%s did not finish, and was not asked again: %s", r.ref.Name, err)
+		failed.Unaffordable = true
 		return []Event{failed}, nil
 	}
 	return append(events, ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1, Allowance: allowance}), nil

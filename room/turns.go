@@ -26,6 +26,7 @@ type taken struct {
 	held  Cost // what it may still cost
 	fate  fate
 	text  string
+	poor  string // why its model was not asked, if money was short
 }
 
 // fate is how a turn ended.
@@ -79,6 +80,9 @@ func (a *autopilot) fold(e *Entry) {
 	case ReplyFailed:
 		if e.By == ModelIdentity(v.Reply.Model) {
 			a.over(v.Reply.ID, failed, "", v.Usage)
+			if t := a.turn(v.Reply.ID); t != nil && v.Unaffordable {
+				t.poor = v.Reason
+			}
 		} else {
 			a.cut(v.Reply.ID, failed, "")
 		}
@@ -244,6 +248,16 @@ func (s *State) present(a *autopilot) []ModelID {
 func (s *State) plan(a *autopilot) *plan {
 	v := a.Started
 	return &plan{mode: v.Mode, models: v.Models, present: s.present(a), lead: v.Lead, most: v.Turns, turns: a.turns}
+}
+
+// poor says why a model was not asked since a person was last heard, if money was short.
+func (a *autopilot) poor() string {
+	for _, t := range a.turns[min(a.heard, len(a.turns)):] {
+		if t.poor != "" {
+			return t.poor
+		}
+	}
+	return ""
 }
 
 // quiet tells whether as many turns in a row as there are participants came to nothing, and whether all of them were

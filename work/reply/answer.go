@@ -30,7 +30,8 @@ func (w *Worker) outcome(ctx context.Context, t *task, desk work.Desk) (room.Com
 	if err := w.asker.Afford(&req, t.Name, t.allowance); err != nil {
 		w.cfg.Log.Info("reply not asked for", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),
 			slog.String("by", string(t.Model)), slog.Any("cause", err))
-		return room.FailReply{Reply: t.ID, Reason: err.Error()}, talk.Answer{}
+		_, unpriced := errors.AsType[talk.Unpriced](err)
+		return room.FailReply{Reply: t.ID, Reason: err.Error(), Unaffordable: !unpriced}, talk.Answer{}
 	}
 	w.summarise(ctx, t, desk, upto)
 	began := w.cfg.Clock.Now()

@@ -1,7 +1,6 @@
 package talk
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -112,7 +111,7 @@ func (a Asker) worst(asked []string, input int) (func(output int) room.Cost, err
 	}
 	for _, model := range asked {
 		if _, ok := a.cost(model, llm.Usage{Input: input}); !ok {
-			return nil, errors.New(unpriced(model))
+			return nil, Unpriced{model}
 		}
 	}
 	return func(output int) room.Cost {
@@ -128,8 +127,11 @@ func (a Asker) worst(asked []string, input int) (func(output int) room.Cost, err
 	}, nil
 }
 
-func unpriced(model string) string {
-	return fmt.Sprintf("the price of %s is unknown: add it to prices or lift the limit", First(model, "the server's default model"))
+// An Unpriced error says that nobody knows what a model costs. More money does not help.
+type Unpriced struct{ Model string }
+
+func (e Unpriced) Error() string {
+	return fmt.Sprintf("the price of %s is unknown: add it to prices or lift the limit", First(e.Model, "the server's default model"))
 }
 
 // Dollars writes money for people.
