@@ -208,10 +208,14 @@ func (s *State) countBallots(m Meta, c CountBallots) ([]Event, error) {
 	for i := range p.ballots {
 		b := &p.ballots[i]
 		given := c.of(b.ref.ID)
-		used = append(used, p.spent(b, given.Served, given.Usage)...)
+		spent := p.spent(b, given.Served, given.Usage)
 		if !b.open { // its model was removed meanwhile
+			if s.accounts.debt(UsageRecorded{Of: p.id, Model: b.ref.Model}) >= 0 { // and nothing was presumed
+				used = append(used, spent...)
+			}
 			continue
 		}
+		used = append(used, spent...)
 		if len(given.Options) == 0 {
 			events = append(events, BallotMissed{Ballot: b.ref, Reason: brief(given.Reason)})
 			continue

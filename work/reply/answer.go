@@ -103,7 +103,7 @@ func (w *Worker) put(ctx context.Context, t *task, desk work.Desk, c room.Comman
 // account tells the room what a call took whose outcome it did not want any more. The job's ctx has ended, so it has a
 // short one of its own.
 func (w *Worker) account(ctx context.Context, t *task, desk work.Desk, a talk.Answer) {
-	if a.Usage == (room.Usage{}) && t.allowance == (room.Allowance{}) {
+	if a.Usage == (room.Usage{}) && t.allowance == (room.Allowance{}) && !t.unknown {
 		return // what a reply may still take is held until it says what it took, were it nothing
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), work.Grace)
