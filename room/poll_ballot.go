@@ -282,7 +282,8 @@ func (s *State) resumeEach(m Meta, p *poll, next BallotResumed, which func(*ball
 	}
 	allowance, err := s.again(m, n, p.opened.Autopilot, events)
 	if err != nil {
-		why := func(b *ballot) string { return brief(fmt.Sprintf("%s was not asked again: %s", b.ref.Name, err)) }
+		refusal := err.Error()
+		why := func(b *ballot) string { return brief(fmt.Sprintf("%s was not asked again: %s", b.ref.Name, refusal)) }
 		return s.conclude(m, p, append(events, p.missedBy(which, why)...)), nil
 	}
 	next.Allowance = allowance

@@ -30,7 +30,7 @@ func (w *Worker) outcome(ctx context.Context, t *task, desk work.Desk) (room.Com
 	if err := w.asker.Afford(&req, t.Name, t.allowance); err != nil {
 		w.cfg.Log.Info("reply not asked for", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),
 			slog.String("by", string(t.Model)), slog.Any("cause", err))
-		_, unpriced := errors.AsType[talk.Unpriced](err)
+		_, unpriced := errors.AsType[talk.UnpricedError](err)
 		return room.FailReply{Reply: t.ID, Reason: err.Error(), Unaffordable: !unpriced}, talk.Answer{}
 	}
 	w.summarise(ctx, t, desk, upto)

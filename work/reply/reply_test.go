@@ -272,20 +272,22 @@ func TestTrouble(t *testing.T) {
 
 // A reply that ends before its model was asked took nothing, and the room is told so.
 func TestUnbegunReplyTookNothing(t *testing.T) {
-	stopped, cancel := context.WithCancelCause(t.Context())
-	cancel(errStopped)
 	ended := council()
 	ended.Replies = nil
 	for _, c := range []struct {
-		ctx  context.Context
 		desk *desk
 		err  error
 	}{
-		{stopped, &desk{viewErr: errStopped}, errStopped},
-		{t.Context(), &desk{view: ended}, nil},
+		{&desk{viewErr: errStopped}, errStopped},
+		{&desk{view: ended}, nil},
 	} {
 		m := &model{steps: []step{text("Peas.")}}
-		err := newWorker(t, m, nil).Do(c.ctx, claudesJob, c.desk)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		if c.err != nil {
+			cancel(c.err)
+		}
+		err := newWorker(t, m, nil).Do(ctx, claudesJob, c.desk)
 		if !errors.Is(err, c.err) || m.closed || len(c.desk.commands) != 1 || c.desk.commands[0] != (room.RecordUsage{Reply: 8}) {
 			t.Errorf("%v, did %#v", err, c.desk.commands)
 		}

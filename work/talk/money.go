@@ -111,7 +111,7 @@ func (a Asker) worst(asked []string, input int) (func(output int) room.Cost, err
 	}
 	for _, model := range asked {
 		if _, ok := a.cost(model, llm.Usage{Input: input}); !ok {
-			return nil, Unpriced{model}
+			return nil, UnpricedError{model}
 		}
 	}
 	return func(output int) room.Cost {
@@ -127,10 +127,10 @@ func (a Asker) worst(asked []string, input int) (func(output int) room.Cost, err
 	}, nil
 }
 
-// An Unpriced error says that nobody knows what a model costs. More money does not help.
-type Unpriced struct{ Model string }
+// An UnpricedError says that nobody knows what a model costs. More money does not help.
+type UnpricedError struct{ Model string }
 
-func (e Unpriced) Error() string {
+func (e UnpricedError) Error() string {
 	return fmt.Sprintf("the price of %s is unknown: add it to prices or lift the limit", First(e.Model, "the server's default model"))
 }
 
