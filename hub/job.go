@@ -77,12 +77,31 @@ func (a *actor) work(ctx context.Context, job room.Job, again bool) (err error) 
 		if _, err := d.Do(ctx, job.Retry()); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if job, err = a.anew(ctx, job); err != nil {
+			return err
 		}
 	}
 	seam.Hit("hub.job.start")
 	return a.hub.cfg.Worker.Do(ctx, job, d)
+}
+
+// anew is a job as it is wanted since it was tried again: another attempt may have another allowance.
+func (a *actor) anew(ctx context.Context, old room.Job) (room.Job, error) {
+	now := old
+	err := a.callAs(ctx, true, func() {
+		for job := range a.state.Jobs() {
+			if job.ID() == old.ID() {
+				now = job
+			}
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return old, context.Cause(ctx)
+	case err != nil:
+		return old, err
+	}
+	return now, nil
 }
 
 // ended sees to a job whose worker has returned. Usually its outcome is in the log by now; if not, it is tried again.

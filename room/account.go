@@ -41,6 +41,9 @@ func (u Usage) plus(v Usage) Usage {
 	}
 }
 
+// most is what a call may have taken of which nobody knows what it took: all that it was allowed.
+func (a Allowance) most() Usage { return Usage{Input: a.Tokens, Cost: a.Cost, Unpriced: true} }
+
 // took is a usage as a part of an allowance.
 func (u Usage) took() Allowance { return Allowance{u.Cost, sum(u.Input, u.Output, math.MaxInt)} }
 
@@ -80,7 +83,8 @@ const (
 	ForInterrupted Purpose = "interrupted" // a reply that was stopped; estimated if the provider did not tell
 )
 
-// UsageRecorded says what a call took that ended without a fact of its own to say so.
+// UsageRecorded says what a call took that ended without a fact of its own to say so: one that was stopped, or an attempt
+// that was lost in a crash. Of what it took from an allowance nothing is held any more.
 type UsageRecorded struct {
 	Purpose   Purpose  `json:"purpose"`
 	Of        Offset   `json:"of"` // the poll, the summary's request, the reply
@@ -98,10 +102,12 @@ func (UsageRecorded) apply(*State, *Entry) {}
 // SetPolicy changes what the room allows and may spend. Only an admin may.
 type SetPolicy struct{ Policy Policy }
 
-// RecordUsage accounts for a reply that somebody else than its model ended: it was interrupted, or took too long. Only
-// its model may issue it, once, and within a minute where the reply had an allowance.
+// RecordUsage accounts for a reply or a ballot that somebody else than its model ended: it was interrupted, took too long,
+// or its poll closed. Only its model may issue it, or the server for a ballot of an anonymous poll; once, and within a
+// minute where there was an allowance.
 type RecordUsage struct {
-	Reply  Offset
+	Reply  Offset // or
+	Ballot Offset
 	Served string
 	Usage  Usage
 }
@@ -145,7 +151,10 @@ type accounts struct {
 
 // A debt is a call that was stopped before it could say what it took.
 type debt struct {
-	reply     Offset
+	id        Offset // of the reply or the ballot
+	of        Offset // the reply, or the ballot's poll
+	purpose   Purpose
+	by        Identity // who may tell
 	model     ModelID
 	asker     PersonID
 	autopilot Offset
@@ -180,21 +189,39 @@ func (s *State) setPolicy(m Meta, c SetPolicy) ([]Event, error) {
 }
 
 func (s *State) recordUsage(m Meta, c RecordUsage) ([]Event, error) {
-	i := s.accounts.debt(c.Reply)
+	what, id := "reply", c.Reply
+	if c.Ballot != 0 {
+		what, id = "ballot", c.Ballot
+	}
+	i := slices.IndexFunc(s.accounts.debts, func(d debt) bool { return d.id == id && (d.purpose == ForBallot) == (c.Ballot != 0) })
 	if i < 0 {
-		return nil, refuse(CodeGone, "reply %d was not stopped lately, or is accounted for", c.Reply)
+		return nil, refuse(CodeGone, "%s %d was not stopped lately, or is accounted for", what, id)
 	}
 	d := s.accounts.debts[i]
-	if m.By != ModelIdentity(d.model) {
-		return nil, refuse(CodeForbidden, "reply %d is not yours", c.Reply)
+	if m.By != d.by {
+		return nil, refuse(CodeForbidden, "%s %d is not yours", what, id)
 	}
 	return []Event{d.record(brief(c.Served), Usage{}.plus(c.Usage))}, nil
 }
 
 func (d debt) record(served string, u Usage) Event {
 	return UsageRecorded{
-		Purpose: ForInterrupted, Of: d.reply, Model: d.model, For: d.asker, Autopilot: d.autopilot, Served: served, Usage: u,
+		Purpose: d.purpose, Of: d.of, Model: d.model, For: d.asker, Autopilot: d.autopilot, Served: served, Usage: u,
 	}
+}
+
+// told reports whether an event says what the call took.
+func (d debt) told(v UsageRecorded) bool {
+	return d.of == v.Of && (d.purpose != ForBallot || d.model == v.Model)
+}
+
+// lost accounts for a call whose worker was lost: it may have taken all that it was allowed. Without an allowance there is
+// nothing to say.
+func (d debt) lost() []Event {
+	if d.allowance == (Allowance{}) {
+		return nil
+	}
+	return []Event{d.record("", d.allowance.most())}
 }
 
 // presume ends the wait for those who did not say what a call took in time: it may have taken all that it was allowed,
@@ -203,8 +230,7 @@ func (s *State) presume(m Meta) []Event {
 	var events []Event
 	for _, d := range s.accounts.debts {
 		if !d.until.IsZero() && !m.At.Before(d.until) {
-			most := Usage{Input: d.allowance.Tokens, Cost: d.allowance.Cost, Unpriced: true}
-			events = append(events, d.record("", most))
+			events = append(events, d.lost()...)
 		}
 	}
 	return events
@@ -230,9 +256,18 @@ func (s *State) account(e *Entry) {
 		s.accountReply(e, v.Reply, v.Usage)
 	case ReplyInterrupted:
 		s.accountReply(e, v.Reply, Usage{})
+	case BallotMissed:
+		if v.Lost {
+			s.oweBallots(e, v.Ballot.Poll, func(b *ballot) bool { return b.ref.ID == v.Ballot.ID })
+		}
+	case PollClosed:
+		s.oweBallots(e, v.Poll, func(*ballot) bool { return true })
 	case UsageRecorded:
 		s.accounts.add(e.At, v.Usage, v.Model, v.For)
-		s.accounts.settle(v.Of)
+		s.accounts.settle(v)
+		if held := s.holds(v); held != nil {
+			*held = Allowance{}
+		}
 	case SummaryWritten:
 		s.accounts.add(e.At, v.Usage, "", "")
 	case SummaryFailed:
@@ -252,8 +287,43 @@ func (s *State) accountReply(e *Entry, ref ReplyRef, u Usage) {
 		return
 	}
 	if r != nil {
-		s.accounts.owe(e, r)
+		s.accounts.owe(e, r.debt())
 	}
+}
+
+// oweBallots remembers the open ballots of a poll that which picks: they end, and their models did not say what they took.
+func (s *State) oweBallots(e *Entry, id Offset, which func(*ballot) bool) {
+	p := s.polls.find(id)
+	if p == nil || p.closing != nil {
+		return
+	}
+	for i := range p.ballots {
+		if b := &p.ballots[i]; b.open && which(b) {
+			s.accounts.owe(e, p.debt(b))
+		}
+	}
+}
+
+// holds is the allowance of the call under way that an event says what it took of; nil if there is none.
+func (s *State) holds(v UsageRecorded) *Allowance {
+	switch v.Purpose {
+	case ForInterrupted:
+		if r, ok := s.replies[v.Of]; ok {
+			return &r.allowance
+		}
+	case ForBallot:
+		if p := s.polls.find(v.Of); p != nil {
+			i := slices.IndexFunc(p.ballots, func(b ballot) bool { return b.open && b.ref.Model == v.Model })
+			if i >= 0 {
+				return &p.ballots[i].allowance
+			}
+		}
+	case ForSummary:
+		if open := s.summary.open; open != nil && open.id == v.Of {
+			return &open.wanted.Allowance
+		}
+	}
+	return nil
 }
 
 // add counts what a call took, for a model and for the person who led to it, if there are such.
@@ -300,29 +370,52 @@ func (a *accounts) addTo(id Identity, u Usage) {
 	a.list[i].Usage = a.list[i].Usage.plus(u)
 }
 
-// owe remembers a reply that was stopped. There is room for so many: what the oldest took is never known, then.
-func (a *accounts) owe(e *Entry, r *running) {
-	d := debt{reply: r.ref.ID, model: r.ref.Model, asker: r.asker, allowance: r.allowance}
+// debt is the reply as one that is stopped.
+func (r *running) debt() debt {
+	d := debt{
+		id: r.ref.ID, of: r.ref.ID, purpose: ForInterrupted, by: ModelIdentity(r.ref.Model), model: r.ref.Model,
+		asker: r.asker, allowance: r.allowance,
+	}
 	if r.turn != nil {
 		d.autopilot = r.turn.Autopilot
 	}
+	return d
+}
+
+// debt is a ballot as one that is stopped.
+func (p *poll) debt(b *ballot) debt {
+	d := debt{
+		id: b.ref.ID, of: p.id, purpose: ForBallot, by: ModelIdentity(b.ref.Model), model: b.ref.Model,
+		asker: p.opened.For, autopilot: p.opened.Autopilot, allowance: b.allowance,
+	}
+	if p.opened.Anonymous {
+		d.by = System
+	}
+	return d
+}
+
+// owe remembers a call that was stopped. There is room for so many without an allowance: what the oldest of these took is
+// never known, then. One with an allowance is remembered until it is told or presumed; no more can be than there is money.
+func (a *accounts) owe(e *Entry, d debt) {
 	if d.allowance != (Allowance{}) {
 		d.until = e.At.Add(debtTime)
-	}
-	if len(a.debts) >= maxDebts {
-		a.debts = slices.Delete(a.debts, 0, 1)
+	} else if len(a.debts) >= maxDebts {
+		if i := slices.IndexFunc(a.debts, func(d debt) bool { return d.until.IsZero() }); i >= 0 {
+			a.debts = slices.Delete(a.debts, i, i+1)
+		}
 	}
 	a.debts = append(a.debts, d)
 }
 
-func (a *accounts) debt(reply Offset) int {
-	return slices.IndexFunc(a.debts, func(d debt) bool { return d.reply == reply })
-}
-
-func (a *accounts) settle(reply Offset) {
-	if i := a.debt(reply); i >= 0 {
+// settle forgets the debt that an event tells of.
+func (a *accounts) settle(v UsageRecorded) {
+	if i := a.debt(v); i >= 0 {
 		a.debts = slices.Delete(a.debts, i, i+1)
 	}
+}
+
+func (a *accounts) debt(v UsageRecorded) int {
+	return slices.IndexFunc(a.debts, func(d debt) bool { return d.told(v) })
 }
 
 func (s *State) viewAccounts() Accounts {

@@ -166,7 +166,7 @@ func (w *spender) record() {
 	}
 	d := rapid.SampledFrom(w.state.accounts.debts).Draw(w.t, "debt")
 	u := w.usage(d.allowance)
-	w.must(ModelIdentity(d.model), RecordUsage{Reply: d.reply, Usage: u})
+	w.must(ModelIdentity(d.model), RecordUsage{Reply: d.id, Usage: u})
 	w.took(u, ModelIdentity(d.model), PersonIdentity(d.asker))
 }
 
@@ -450,5 +450,21 @@ func TestSummaryWakes(t *testing.T) {
 	w.must(System, FailSummary{Summary: wanted.Offset})
 	if card := w.state.Card(); !card.Wake.Equal(w.at) {
 		t.Errorf("wakes at %v, was asked at %v", card.Wake, w.at)
+	}
+}
+
+// Who asks a model for its ballot is told what it may take.
+func TestBallotsTellTheirAllowance(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, SetPolicy{Policy{Day: Allowance{Cost: Dollar, Tokens: 3000}}})
+	id := w.must(ada, OpenPoll{Question: "Tea?", Options: []Option{{Text: "yes"}, {Text: "no"}}})[0].Offset
+	for _, viewer := range []Identity{ModelIdentity("claude"), System, ada} {
+		if each, want := w.state.View(viewer, 0).Polls[0].Each, (Allowance{Dollar / 3, 1000}); each != want {
+			t.Errorf("%s is told %+v, want %+v", viewer, each, want)
+		}
+	}
+	w.must(ada, ClosePoll{id})
+	if each := w.state.View(System, 0).Polls[0].Each; each != (Allowance{}) {
+		t.Errorf("of a closed poll %+v", each)
 	}
 }

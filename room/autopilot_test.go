@@ -207,9 +207,14 @@ func randomAutopilot(t *rapid.T) {
 	if a := w.state.View(ada, 0).Autopilot; a.Ended == nil && a.Paused {
 		w.must(ada, ResumeAutopilot{})
 	}
-	for n := 0; len(w.state.Running()) > 0; n++ {
+	for n := 0; len(w.state.Running()) > 0 || !w.state.debtsDue().IsZero(); n++ {
 		if n > 2*maxAutopilotTurns {
 			t.Fatalf("it never ends: %+v", w.state.View(ada, 0).Autopilot)
+		}
+		if len(w.state.Running()) == 0 { // it may wait for what is not told
+			w.at = w.at.Add(debtTime)
+			w.must(System, Tick{})
+			continue
 		}
 		w.answer(w.state.Running()[0].Reply.ID, fmt.Sprint("at last ", n))
 	}

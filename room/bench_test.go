@@ -70,6 +70,26 @@ func BenchmarkPost(b *testing.B) {
 	}
 }
 
+// BenchmarkPostBesideAutopilot is what a message costs while an autopilot works: the same, however many turns it has had.
+func BenchmarkPostBesideAutopilot(b *testing.B) {
+	for _, turns := range []int{2, 199} {
+		b.Run(fmt.Sprint(turns), func(b *testing.B) {
+			w, ada := convened(b, DefaultRules())
+			w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin, Turns: 200})
+			for i := range turns {
+				w.answer(w.state.Running()[0].Reply.ID, fmt.Sprint("thought ", i))
+			}
+			m := Meta{At: w.at, By: ada}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := w.state.Decide(m, PostMessage{Text: "hello"}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkOpen is what opening a room costs per entry of its log: decoded, verified and folded.
 func BenchmarkOpen(b *testing.B) {
 	const n = 10_000

@@ -50,6 +50,18 @@ func (s *State) allow(m Meta, n int, left Allowance, before ...Event) (Allowance
 	return each, nil
 }
 
+// unspent reports whether something is left for each of n calls once nothing is held any more.
+func (s *State) unspent(m Meta, n int, before []Event) bool {
+	for _, l := range s.limits(m, before) {
+		_, cost := share(l.most.Cost, l.spent.Cost, n)
+		_, tokens := share(l.most.Tokens, l.spent.Tokens, n)
+		if !cost || !tokens {
+			return false
+		}
+	}
+	return true
+}
+
 // limits lists what holds for every call of the room.
 func (s *State) limits(m Meta, before []Event) []limit {
 	a := &s.accounts
@@ -91,8 +103,11 @@ func (s *State) ahead(m Meta, before []Event) (spent Usage, held Allowance) {
 			ends(v.Reply, v.Usage)
 		case UsageRecorded:
 			spent = spent.plus(v.Usage)
-			if i := s.accounts.debt(v.Of); i >= 0 {
+			if i := s.accounts.debt(v); i >= 0 {
 				held = held.without(s.accounts.debts[i].allowance)
+			}
+			if under := s.holds(v); under != nil {
+				held = held.without(*under)
 			}
 		case ReplyRequested:
 			held = held.and(v.Allowance)
@@ -101,6 +116,15 @@ func (s *State) ahead(m Meta, before []Event) (spent Usage, held Allowance) {
 		}
 	}
 	return spent, held
+}
+
+// again is the allowance for each of n calls that take the place of ones that were lost: for an autopilot's, within what it
+// has left. Before are the events that account for these.
+func (s *State) again(m Meta, n int, autopilot Offset, before []Event) (Allowance, error) {
+	if a := s.foresee(m, before); autopilot != 0 && a != nil && a.Ended == nil && a.ID == autopilot {
+		return s.afford(m, a, n, before)
+	}
+	return s.allow(m, n, Allowance{}, before...)
 }
 
 // held is what calls under way may still take, where they have an allowance, and what is not known yet of those that

@@ -10,6 +10,9 @@ import (
 // Everything an autopilot does by itself comes from here, whatever led to it: a turn that ended in whichever way, a vote
 // that closed, a model that was removed, a person who resumed it.
 func (s *State) drive(m Meta, events []Event) []Event {
+	if !s.moves(events) {
+		return events
+	}
 	a := s.foresee(m, events)
 	if a == nil || a.Ended != nil {
 		return events
@@ -25,6 +28,9 @@ func (s *State) drive(m Meta, events []Event) []Event {
 	case a.Paused || a.busy():
 		return events
 	}
+	if why := a.poor(); why != "" {
+		return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Reason: why})
+	}
 	if how, ok := a.stuck(len(present)); ok {
 		return s.end(m, events, how)
 	}
@@ -35,6 +41,25 @@ func (s *State) drive(m Meta, events []Event) []Event {
 		return s.begin(m, a, events, next)
 	}
 	return s.end(m, events, a.done())
+}
+
+// moves reports whether an autopilot runs, or starts, and one of the events can move it: a turn or the vote of its own, a
+// person who steers it, or the end of a call that held back what it needs.
+func (s *State) moves(events []Event) bool {
+	runs := s.autopilot != nil && s.autopilot.Ended == nil
+	for _, event := range events {
+		switch event.(type) {
+		case AutopilotStarted:
+			return true
+		case AutopilotPaused, AutopilotResumed, AutopilotGuided, AutopilotEnded,
+			ReplyCompleted, ReplyInterrupted, ReplyFailed, ReplyDeclined, VoteCast, BallotMissed, PollClosed,
+			SummaryWritten, SummaryFailed, UsageRecorded, PolicyChanged, ModelRemoved:
+			if runs {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // foresee is the autopilot as it will be once events are in the log; nil if there is none.
@@ -85,7 +110,8 @@ func (a *autopilot) done() AutopilotEnded {
 	return how
 }
 
-// begin starts turns, within the limits of money. While too many replies are under way it waits until one ends.
+// begin starts turns, within the limits of money. While too many replies are under way, or what is left is held by calls of
+// which it is not known what they take, it waits until one ends.
 func (s *State) begin(m Meta, a *autopilot, events []Event, next step) []Event {
 	n := len(next.models)
 	if s.rules.MaxReplies-s.runningAfter(events) < min(n, s.rules.MaxReplies) {
@@ -93,7 +119,7 @@ func (s *State) begin(m Meta, a *autopilot, events []Event, next step) []Event {
 	}
 	allowance, err := s.afford(m, a, n, events)
 	if err != nil {
-		return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Summary: a.lastText(), Reason: err.Error()})
+		return s.outOfMoney(m, a, n, events, err)
 	}
 	starter, _ := a.By.Person()
 	then := s.plan(a).after(next).models
@@ -121,6 +147,15 @@ func (s *State) afford(m Meta, a *autopilot, n int, before []Event) (Allowance, 
 	return s.allow(m, n, Allowance{Cost: left}, before...)
 }
 
+// outOfMoney ends the autopilot, since n calls were refused, or waits where they were so only for what other calls hold:
+// each of these ends, or is presumed to have taken all, and that drives the autopilot on.
+func (s *State) outOfMoney(m Meta, a *autopilot, n int, events []Event, refusal error) []Event {
+	if (a.Started.Limit == 0 || a.Started.Limit-a.Spent.Cost >= Cost(n)) && s.unspent(m, n, events) {
+		return events
+	}
+	return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Reason: refusal.Error()})
+}
+
 // runningAfter is how many replies run once events are in the log.
 func (s *State) runningAfter(events []Event) int {
 	n := len(s.replies)
@@ -142,7 +177,7 @@ func (s *State) vote(m Meta, a *autopilot, events []Event, voters int) []Event {
 		return s.end(m, events, unopposed(list))
 	}
 	if _, err := s.afford(m, a, voters, events); err != nil {
-		return s.end(m, events, AutopilotEnded{Outcome: OutOfMoney, Reason: err.Error()})
+		return s.outOfMoney(m, a, voters, events, err)
 	}
 	c := OpenPoll{Question: "Which proposal is best?", Among: s.present(a)}
 	for _, p := range list {
@@ -255,7 +290,8 @@ func (s *State) endTurn(m Meta, r *running, c CompleteReply, done []Event) ([]Ev
 	return done, nil
 }
 
-// end adds to events the end of the autopilot, and interrupts its turns that are under way then.
+// end adds to events the end of the autopilot, and interrupts its turns that are under way then. Where it did not come to a
+// result, what was said last stands for one.
 func (s *State) end(m Meta, events []Event, how AutopilotEnded) []Event {
 	a := s.foresee(m, events)
 	for _, t := range a.turns {
@@ -265,6 +301,9 @@ func (s *State) end(m Meta, events []Event, how AutopilotEnded) []Event {
 	}
 	if p := s.polls.find(a.Poll); p != nil && a.closed == nil {
 		events = append(events, s.closeEvents(m, p, PollEnded, how.Name)...)
+	}
+	if how.Summary == "" && (how.Outcome == OutOfMoney || how.Outcome == Broken) {
+		how.Summary = a.lastText()
 	}
 	how.Autopilot, how.Goal, how.Turns, how.Spent = a.ID, a.Started.Goal, a.Turn, a.Spent
 	return append(events, how)

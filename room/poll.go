@@ -105,7 +105,7 @@ type Poll struct {
 	At     time.Time
 	Votes  []Vote      // in the order they were first cast
 	Open   []BallotRef // ballots that are awaited
-	Each   Allowance   // what each of them may take
+	Each   Allowance   // what each of them may take; to a model that is asked, what its own may
 	Missed []BallotMissed
 	Closed *PollClosed // nil while it is open
 	Ended  time.Time
@@ -354,7 +354,7 @@ func (s *State) expirePolls(m Meta) []Event {
 			events = append(events, s.closeEvents(m, p, PollExpired, "")...)
 			continue
 		}
-		late := p.missedBy(func(b *ballot) bool { return !m.At.Before(b.until) }, func(b *ballot) string {
+		late := p.stoppedBy(func(b *ballot) bool { return !m.At.Before(b.until) }, func(b *ballot) string {
 			return b.ref.Name + " did not vote within " + b.until.Sub(b.asked).String()
 		})
 		if len(late) > 0 {

@@ -25,9 +25,12 @@ type BallotRequested struct {
 
 // BallotResumed says that a ballot was asked for again, after a crash or a lost worker. In an anonymous poll one
 // stands for all its ballots, and Ballot names only the poll.
+//
+// Where the attempt before had an allowance, a UsageRecorded has said that it took all of it.
 type BallotResumed struct {
-	Ballot  BallotRef `json:"ballot"`
-	Attempt int       `json:"attempt"` // 2 is the second
+	Ballot    BallotRef `json:"ballot"`
+	Attempt   int       `json:"attempt"`            // 2 is the second
+	Allowance Allowance `json:"allowance,omitzero"` // of this attempt; in an anonymous poll of each ballot
 }
 
 // BallotMissed says that a model did not vote, or could not be asked, and why. In an anonymous poll those of all
@@ -35,6 +38,7 @@ type BallotResumed struct {
 type BallotMissed struct {
 	Ballot BallotRef `json:"ballot"`
 	Reason string    `json:"reason"`
+	Lost   bool      `json:"lost,omitempty"` // its model was asked and has not said what that took: a UsageRecorded may
 }
 
 func (v BallotRequested) apply(s *State, e *Entry) { s.applyPoll(v.Ballot.Poll, e) }
@@ -68,7 +72,8 @@ type CountBallots struct {
 	Missed []MissBallot
 }
 
-// ResumeBallot counts another attempt at a ballot, or gives it up when there were enough.
+// ResumeBallot counts another attempt at a ballot, or gives it up when there were enough, or nothing is left to spend. Nobody
+// knows what the attempt before took: where it had an allowance, all of that.
 type ResumeBallot struct{ Ballot Offset }
 
 // ResumeBallots is ResumeBallot for an anonymous poll.
@@ -203,17 +208,21 @@ func (s *State) countBallots(m Meta, c CountBallots) ([]Event, error) {
 	for i := range p.ballots {
 		b := &p.ballots[i]
 		given := c.of(b.ref.ID)
-		used = append(used, p.spent(b, given.Served, given.Usage)...)
+		spent := p.spent(b, given.Served, given.Usage)
 		if !b.open { // its model was removed meanwhile
+			if s.accounts.debt(UsageRecorded{Of: p.id, Model: b.ref.Model}) >= 0 { // and nothing was presumed
+				used = append(used, spent...)
+			}
 			continue
 		}
+		used = append(used, spent...)
 		if len(given.Options) == 0 {
-			events = append(events, BallotMissed{b.ref, brief(given.Reason)})
+			events = append(events, BallotMissed{Ballot: b.ref, Reason: brief(given.Reason)})
 			continue
 		}
 		options, err := p.options(given.Options)
 		if err != nil {
-			events = append(events, BallotMissed{b.ref, err.Error()})
+			events = append(events, BallotMissed{Ballot: b.ref, Reason: err.Error()})
 			continue
 		}
 		voter := s.pseudonym(p.id, ModelIdentity(b.ref.Model))
@@ -246,11 +255,7 @@ func (s *State) resumeBallot(m Meta, c ResumeBallot) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.attempts >= s.rules.ReplyAttempts {
-		given := p.missedBy(func(o *ballot) bool { return o.ref == b.ref }, gaveUp(b.attempts))
-		return s.conclude(m, p, given), nil
-	}
-	return []Event{BallotResumed{Ballot: b.ref, Attempt: b.attempts + 1}}, nil
+	return s.resumeEach(m, p, BallotResumed{Ballot: b.ref, Attempt: b.attempts + 1}, func(o *ballot) bool { return o.ref == b.ref })
 }
 
 func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
@@ -258,11 +263,31 @@ func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.attempts >= s.rules.ReplyAttempts {
-		given := p.missedBy(func(*ballot) bool { return true }, gaveUp(p.attempts))
-		return s.conclude(m, p, given), nil
+	return s.resumeEach(m, p, BallotResumed{Ballot: BallotRef{Poll: p.id}, Attempt: p.attempts + 1}, func(*ballot) bool { return true })
+}
+
+// resumeEach accounts for the attempts that were lost at the open ballots that which picks, and counts the next one or ends
+// the ballots.
+func (s *State) resumeEach(m Meta, p *poll, next BallotResumed, which func(*ballot) bool) ([]Event, error) {
+	var events []Event
+	n := 0
+	for i := range p.ballots {
+		if b := &p.ballots[i]; b.open && which(b) {
+			n++
+			events = append(events, p.debt(b).lost()...)
+		}
 	}
-	return []Event{BallotResumed{Ballot: BallotRef{Poll: p.id}, Attempt: p.attempts + 1}}, nil
+	if tried := next.Attempt - 1; tried >= s.rules.ReplyAttempts {
+		return s.conclude(m, p, append(events, p.missedBy(which, gaveUp(tried))...)), nil
+	}
+	allowance, err := s.again(m, n, p.opened.Autopilot, events)
+	if err != nil {
+		refusal := err.Error()
+		why := func(b *ballot) string { return brief(fmt.Sprintf("%s was not asked again: %s", b.ref.Name, refusal)) }
+		return s.conclude(m, p, append(events, p.missedBy(which, why)...)), nil
+	}
+	next.Allowance = allowance
+	return append(events, next), nil
 }
 
 func gaveUp(attempts int) func(*ballot) string {
@@ -276,8 +301,19 @@ func (p *poll) missedBy(which func(*ballot) bool, reason func(*ballot) string) [
 	var events []Event
 	for i := range p.ballots {
 		if b := &p.ballots[i]; b.open && which(b) {
-			events = append(events, BallotMissed{b.ref, reason(b)})
+			events = append(events, BallotMissed{Ballot: b.ref, Reason: reason(b)})
 		}
+	}
+	return events
+}
+
+// stoppedBy is missedBy for ballots that are under way: their models may still say what they took.
+func (p *poll) stoppedBy(which func(*ballot) bool, reason func(*ballot) string) []Event {
+	events := p.missedBy(which, reason)
+	for i, event := range events {
+		v := event.(BallotMissed)
+		v.Lost = true
+		events[i] = v
 	}
 	return events
 }
@@ -286,7 +322,7 @@ func (p *poll) missedBy(which func(*ballot) bool, reason func(*ballot) string) [
 func (s *State) missAll(m Meta, id ModelID) []Event {
 	var events []Event
 	for p := range s.polls.opened() {
-		gone := p.missedBy(func(b *ballot) bool { return b.ref.Model == id }, func(b *ballot) string {
+		gone := p.stoppedBy(func(b *ballot) bool { return b.ref.Model == id }, func(b *ballot) string {
 			return b.ref.Name + " was removed from the room"
 		})
 		if len(gone) > 0 {

@@ -130,13 +130,17 @@ func (p *poll) request(e *Entry, v BallotRequested) {
 }
 
 func (p *poll) resume(v BallotResumed) {
-	if v.Ballot.ID == 0 {
+	all := v.Ballot.ID == 0
+	if all {
 		p.attempts = v.Attempt
-		return
 	}
 	for i := range p.ballots {
-		if p.ballots[i].ref.ID == v.Ballot.ID {
-			p.ballots[i].attempts = v.Attempt
+		b := &p.ballots[i]
+		if b.ref.ID == v.Ballot.ID {
+			b.attempts = v.Attempt
+		}
+		if (all || b.ref.ID == v.Ballot.ID) && v.Allowance != (Allowance{}) {
+			b.allowance = v.Allowance
 		}
 	}
 }
@@ -285,6 +289,7 @@ func (p *poll) view(viewer Identity) Poll {
 		}
 		blind = blind || b.open && (viewer == System || viewer == ModelIdentity(b.ref.Model))
 	}
+	v.Each = p.each(viewer)
 	for _, m := range p.missed {
 		if visible(m.to, viewer) {
 			v.Missed = append(v.Missed, m.BallotMissed)
@@ -297,6 +302,21 @@ func (p *poll) view(viewer Identity) Poll {
 		v.Closed, v.Ended = &p.closing.PollClosed, p.closing.at
 	}
 	return v
+}
+
+// each is what an open ballot may take: the viewer's own, else the least that any of them may.
+func (p *poll) each(viewer Identity) (each Allowance) {
+	for i := range p.ballots {
+		b := &p.ballots[i]
+		switch {
+		case !b.open || !visible(b.to, viewer):
+		case viewer == ModelIdentity(b.ref.Model):
+			return b.allowance
+		default:
+			each = Allowance{tighter(each.Cost, b.allowance.Cost), tighter(each.Tokens, b.allowance.Tokens)}
+		}
+	}
+	return each
 }
 
 func (p *poll) votesFor(viewer Identity) (list []Vote) {

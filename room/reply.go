@@ -28,10 +28,12 @@ type ReplyRequested struct {
 	Turn      *Turn     `json:"turn,omitempty"` // if it is one of an autopilot
 }
 
-// ReplyResumed says that a reply was started again, after a crash or a lost worker. Words said before are void.
+// ReplyResumed says that a reply was started again, after a crash or a lost worker. Words said before are void. Where the
+// attempt before had an allowance, a UsageRecorded has said that it took all of it.
 type ReplyResumed struct {
-	Reply   ReplyRef `json:"reply"`
-	Attempt int      `json:"attempt"` // 2 is the second
+	Reply     ReplyRef  `json:"reply"`
+	Attempt   int       `json:"attempt"`            // 2 is the second
+	Allowance Allowance `json:"allowance,omitzero"` // of this attempt
 }
 
 // ReplyCompleted says what a model answered.
@@ -57,6 +59,8 @@ type ReplyFailed struct {
 	Reason string   `json:"reason"`
 	Served string   `json:"served,omitempty"`
 	Usage
+
+	Unaffordable bool `json:"unaffordable,omitempty"` // it was not asked: its allowance does not pay for an answer
 }
 
 // ReplyDeclined says that a model chose not to answer.
@@ -134,6 +138,8 @@ type FailReply struct {
 	Reason string
 	Served string
 	Usage  Usage
+
+	Unaffordable bool // the model was not asked: its allowance does not pay for an answer
 }
 
 // DeclineReply ends a reply that the model does not want to give.
@@ -144,7 +150,8 @@ type DeclineReply struct {
 	Usage  Usage
 }
 
-// ResumeReply counts another attempt at a reply, or gives it up when there were enough.
+// ResumeReply counts another attempt at a reply, or gives it up when there were enough, or nothing is left to spend. Nobody
+// knows what the attempt before took: where it had an allowance, all of that.
 type ResumeReply struct{ Reply Offset }
 
 func (c InterruptReply) decide(s *State, m Meta) ([]Event, error) { return s.interrupt(m, c) }
@@ -293,7 +300,9 @@ func (s *State) fail(m Meta, c FailReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{ReplyFailed{Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage}}, nil
+	return []Event{ReplyFailed{
+		Reply: r.ref, Text: valid(c.Text), Reason: brief(c.Reason), Served: brief(c.Served), Usage: c.Usage, Unaffordable: c.Unaffordable,
+	}}, nil
 }
 
 func (s *State) decline(m Meta, c DeclineReply) ([]Event, error) {
@@ -309,11 +318,20 @@ func (s *State) resume(m Meta, c ResumeReply) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	failed := ReplyFailed{Reply: r.ref, Text: m.said(r), Usage: r.allowance.most()}
 	if r.attempts >= s.rules.ReplyAttempts {
-		reason := fmt.Sprintf("%s was asked %d times and never finished", r.ref.Name, r.attempts)
-		return []Event{ReplyFailed{Reply: r.ref, Text: m.said(r), Reason: reason}}, nil
+		failed.Reason = fmt.Sprintf("%s was asked %d times and never finished", r.ref.Name, r.attempts)
+		return []Event{failed}, nil
 	}
-	return []Event{ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1}}, nil
+	d := r.debt()
+	events := d.lost()
+	allowance, err := s.again(m, 1, d.autopilot, events)
+	if err != nil {
+		failed.Reason = fmt.Sprintf("%s did not finish, and was not asked again: %s", r.ref.Name, err)
+		failed.Unaffordable = true
+		return []Event{failed}, nil
+	}
+	return append(events, ReplyResumed{Reply: r.ref, Attempt: r.attempts + 1, Allowance: allowance}), nil
 }
 
 // own returns the running reply of the model that acts.
@@ -361,6 +379,9 @@ func (s *State) applyRequested(e *Entry, v ReplyRequested) {
 func (s *State) applyResumed(v ReplyResumed) {
 	if r, ok := s.replies[v.Reply.ID]; ok {
 		r.attempts = v.Attempt
+		if v.Allowance != (Allowance{}) {
+			r.allowance = v.Allowance
+		}
 	}
 }
 

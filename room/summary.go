@@ -16,9 +16,11 @@ type SummaryRequested struct {
 }
 
 // SummaryResumed says that a summary was asked for again, after a crash or a lost worker.
+// Where the attempt before had an allowance, a UsageRecorded has said that it took all of it.
 type SummaryResumed struct {
-	Summary Offset `json:"summary"`
-	Attempt int    `json:"attempt"`
+	Summary   Offset    `json:"summary"`
+	Attempt   int       `json:"attempt"`
+	Allowance Allowance `json:"allowance,omitzero"` // of this attempt
 }
 
 // SummaryWritten says what was said up to Upto, in a few words. It takes the place of earlier summaries.
@@ -65,7 +67,8 @@ type FailSummary struct {
 	Usage   Usage
 }
 
-// ResumeSummary counts another attempt, or gives up when there were enough.
+// ResumeSummary counts another attempt, or gives up when there were enough, or nothing is left to spend. Nobody knows what
+// the attempt before took: where it had an allowance, all of that.
 type ResumeSummary struct{ Summary Offset }
 
 func (c RequestSummary) decide(s *State, m Meta) ([]Event, error) { return s.requestSummary(m, c) }
@@ -206,7 +209,12 @@ func (s *State) resumeSummary(m Meta, c ResumeSummary) ([]Event, error) {
 	if open.attempts >= s.rules.ReplyAttempts {
 		return []Event{open.lost(fmt.Sprintf("the summary was begun %d times and never finished", open.attempts))}, nil
 	}
-	return []Event{SummaryResumed{Summary: open.id, Attempt: open.attempts + 1}}, nil
+	events := open.debt().lost()
+	allowance, err := s.again(m, 1, 0, events)
+	if err != nil {
+		return []Event{open.lost(fmt.Sprintf("the summary was not finished, and not begun again: %s", err))}, nil
+	}
+	return append(events, SummaryResumed{Summary: open.id, Attempt: open.attempts + 1, Allowance: allowance}), nil
 }
 
 // ownSummary returns the summary under way, to the server.
@@ -229,9 +237,14 @@ func (s *State) expireSummary(m Meta) []Event {
 	return []Event{open.lost(fmt.Sprintf("the summary was not written within %s", open.wanted.Until.Sub(open.asked)))}
 }
 
-// lost ends a summary of which nobody knows what it took.
+// debt is the summary as one whose worker was lost.
+func (u *summary) debt() debt {
+	return debt{id: u.id, of: u.id, purpose: ForSummary, by: System, allowance: u.wanted.Allowance}
+}
+
+// lost ends a summary of which nobody knows what it took: all that it was allowed.
 func (u *summary) lost(reason string) Event {
-	return SummaryFailed{Summary: u.id, Reason: reason, Usage: Usage{Unpriced: true}}
+	return SummaryFailed{Summary: u.id, Reason: brief(reason), Usage: u.wanted.Allowance.most()}
 }
 
 func (s *State) applySummaryRequested(e *Entry, v SummaryRequested) {
@@ -241,6 +254,9 @@ func (s *State) applySummaryRequested(e *Entry, v SummaryRequested) {
 func (s *State) applySummaryResumed(v SummaryResumed) {
 	if open := s.summary.open; open != nil && open.id == v.Summary {
 		open.attempts = v.Attempt
+		if v.Allowance != (Allowance{}) {
+			open.wanted.Allowance = v.Allowance
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type taken struct {
 	held  Cost // what it may still cost
 	fate  fate
 	text  string
+	poor  string // why its model was not asked, if money was short
 }
 
 // fate is how a turn ended.
@@ -68,6 +69,10 @@ func (a *autopilot) fold(e *Entry) {
 	switch v := e.Event.(type) {
 	case ReplyRequested:
 		a.begun(e.Offset, v)
+	case ReplyResumed:
+		if t := a.turn(v.Reply.ID); t != nil && t.fate == underWay {
+			a.hold(&t.held, v.Allowance)
+		}
 	case ReplyCompleted:
 		a.over(v.Reply.ID, spoke, v.Text, v.Usage)
 	case ReplyDeclined:
@@ -75,6 +80,9 @@ func (a *autopilot) fold(e *Entry) {
 	case ReplyFailed:
 		if e.By == ModelIdentity(v.Reply.Model) {
 			a.over(v.Reply.ID, failed, "", v.Usage)
+			if t := a.turn(v.Reply.ID); t != nil && v.Unaffordable {
+				t.poor = v.Reason
+			}
 		} else {
 			a.cut(v.Reply.ID, failed, "")
 		}
@@ -88,6 +96,12 @@ func (a *autopilot) fold(e *Entry) {
 		}
 	case BallotRequested:
 		a.asked(v)
+	case BallotResumed:
+		for i := range a.voting {
+			if a.Poll != 0 && v.Ballot.Poll == a.Poll && v.Ballot.Model == a.voting[i].model {
+				a.hold(&a.voting[i].cost, v.Allowance)
+			}
+		}
 	case PollClosed:
 		if v.Poll == a.Poll && a.Poll != 0 {
 			a.closed = &v
@@ -167,6 +181,14 @@ func (a *autopilot) asked(v BallotRequested) {
 
 func (a *autopilot) release(held *Cost) { a.held, *held = a.held-*held, 0 }
 
+// hold takes what another attempt may cost for what the one before might.
+func (a *autopilot) hold(held *Cost, of Allowance) {
+	if of != (Allowance{}) {
+		a.release(held)
+		a.held, *held = a.held+of.Cost, of.Cost
+	}
+}
+
 func (a *autopilot) spend(u Usage) {
 	a.Spent.Input += u.Input
 	a.Spent.Output += u.Output
@@ -226,6 +248,16 @@ func (s *State) present(a *autopilot) []ModelID {
 func (s *State) plan(a *autopilot) *plan {
 	v := a.Started
 	return &plan{mode: v.Mode, models: v.Models, present: s.present(a), lead: v.Lead, most: v.Turns, turns: a.turns}
+}
+
+// poor says why a model was not asked since a person was last heard, if money was short.
+func (a *autopilot) poor() string {
+	for _, t := range a.turns[min(a.heard, len(a.turns)):] {
+		if t.poor != "" {
+			return t.poor
+		}
+	}
+	return ""
 }
 
 // quiet tells whether as many turns in a row as there are participants came to nothing, and whether all of them were

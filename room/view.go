@@ -71,6 +71,7 @@ func (s *State) Card() Card {
 	}
 	c.Wake = sooner(c.Wake, s.polls.wake())
 	c.Wake = sooner(c.Wake, s.summary.wake())
+	c.Wake = sooner(c.Wake, s.debtsDue())
 	return c
 }
 

@@ -4,7 +4,8 @@
 // of a poll decide on the same ground. It votes by the tool vote_on_poll. What is not a vote, a broken call or no option of
 // the poll, is asked for once more, with what was wrong; then the ballot is missed, with a reason for people. Each
 // BallotJob that is still wanted ends in exactly one CastBallot or MissBallot; each CountJob, which is all ballots of an
-// anonymous poll, in one CountBallots, whose votes are in random order. A job that is not wanted any more writes nothing.
+// anonymous poll, in one CountBallots, whose votes are in random order. A job that is not wanted any more writes nothing but
+// what its calls took, by RecordUsage.
 //
 // Promised is one fact per ballot that this process finishes, not two calls at most: after a crash the room asks again.
 package ballot
@@ -95,28 +96,38 @@ func (w *Worker) Do(ctx context.Context, job room.Job, desk work.Desk) error {
 	}
 	view, err := desk.View(ctx, w.cfg.Window+1) // one more tells whether there are older ones
 	if err != nil {
+		if ctx.Err() != nil {
+			w.account(ctx, job, desk, nil)
+		}
 		return ended(ctx, fmt.Errorf("view for %s: %w", job.ID(), err))
 	}
-	p, ok := pollOf(view, poll)
+	outcome := w.outcome(ctx, view, poll, job)
+	if outcome != nil && ctx.Err() == nil {
+		if _, err = desk.Do(ctx, outcome); err == nil {
+			return nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		w.account(ctx, job, desk, outcome)
+		return context.Cause(ctx)
+	case outcome == nil || room.CodeOf(err) == room.CodeGone:
+		w.account(ctx, job, desk, outcome)
+		return nil
+	}
+	return fmt.Errorf("end %s: %w", job.ID(), err)
+}
+
+// outcome asks the models and returns the command that ends the job; none if it has ended.
+func (w *Worker) outcome(ctx context.Context, v room.View, poll room.Offset, job room.Job) room.Command {
+	p, ok := pollOf(v, poll)
 	if !ok {
 		return nil
 	}
-	var outcome room.Command
 	if j, single := job.(room.BallotJob); single {
-		outcome = w.cast(ctx, view, p, j.Ballot)
-	} else {
-		outcome = w.count(ctx, view, p)
+		return w.cast(ctx, v, p, j.Ballot)
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if outcome == nil {
-		return nil
-	}
-	if _, err := desk.Do(ctx, outcome); err != nil && room.CodeOf(err) != room.CodeGone {
-		return ended(ctx, fmt.Errorf("end %s: %w", job.ID(), err))
-	}
-	return nil
+	return w.count(ctx, v, p)
 }
 
 // ended prefers the reason for which ctx ended to the error this led to.

@@ -197,9 +197,23 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-func TestUnwantedJobWritesNothing(t *testing.T) {
+// accounts counts the ballots of which a desk was told what they took, and nothing else.
+func accounts(t *testing.T, d *desk) (n int) {
+	t.Helper()
+	told := make(map[room.Offset]bool)
+	for _, c := range d.commands {
+		v, ok := c.(room.RecordUsage)
+		if !ok || told[v.Ballot] || v.Ballot == 0 || v.Reply != 0 {
+			t.Errorf("did %#v", c)
+		}
+		told[v.Ballot] = true
+	}
+	return len(told)
+}
+
+func TestUnwantedJobOnlyAccounts(t *testing.T) {
 	stopped := errors.New("somebody stopped it")
-	for _, job := range []room.Job{job, room.CountJob{Poll: 20}} {
+	for job, ballots := range map[room.Job]int{job: 1, room.CountJob{Poll: 20}: len(council().Polls[0].Open)} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			slow := part{{wait: time.Hour}}
@@ -209,10 +223,26 @@ func TestUnwantedJobWritesNothing(t *testing.T) {
 			go func() { done <- newWorker(t, m, nil).Do(ctx, job, d) }()
 			synctest.Wait()
 			cancel(stopped)
-			if err := <-done; !errors.Is(err, stopped) || len(d.commands) != 0 {
+			if err := <-done; !errors.Is(err, stopped) || accounts(t, d) != ballots {
 				t.Errorf("%v, did %#v", err, d.commands)
 			}
+			for _, c := range d.commands {
+				if c.(room.RecordUsage).Usage.Input == 0 {
+					t.Errorf("what was read is not told: %+v", c)
+				}
+			}
 		})
+	}
+}
+
+// A ballot that ends before its model was asked took nothing, and the room is told so.
+func TestUnbegunBallotTookNothing(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("somebody stopped it")
+	cancel(stopped)
+	d := &desk{viewErr: stopped}
+	if err := newWorker(t, &cast{}, nil).Do(ctx, job, d); !errors.Is(err, stopped) || len(d.commands) != 1 || d.commands[0] != (room.RecordUsage{Ballot: job.Ballot}) {
+		t.Errorf("%v, did %#v", err, d.commands)
 	}
 }
 
@@ -228,10 +258,10 @@ func TestTrouble(t *testing.T) {
 		err  error
 		did  int
 	}{
-		{"the poll is closed", &desk{view: closed}, nil, 0},
-		{"the ballot has ended", &desk{view: cast1}, nil, 0},
-		{"the poll is gone", &desk{}, nil, 0},
-		{"it ended meanwhile", &desk{view: council(), doErr: &room.Error{Code: room.CodeGone}}, nil, 1},
+		{"the poll is closed", &desk{view: closed}, nil, 1},
+		{"the ballot has ended", &desk{view: cast1}, nil, 1},
+		{"the poll is gone", &desk{}, nil, 1},
+		{"it ended meanwhile", &desk{view: council(), doErr: &room.Error{Code: room.CodeGone}}, nil, 2},
 		{"the model has no seat", &desk{view: unseated}, nil, 1},
 		{"no view", &desk{viewErr: broken}, broken, 0},
 		{"no end", &desk{view: council(), doErr: broken}, broken, 1},

@@ -30,7 +30,8 @@ func (w *Worker) outcome(ctx context.Context, t *task, desk work.Desk) (room.Com
 	if err := w.asker.Afford(&req, t.Name, t.allowance); err != nil {
 		w.cfg.Log.Info("reply not asked for", slog.String("room", string(t.view.Room)), slog.Uint64("reply", uint64(t.ID)),
 			slog.String("by", string(t.Model)), slog.Any("cause", err))
-		return room.FailReply{Reply: t.ID, Reason: err.Error()}, talk.Answer{}
+		_, unpriced := errors.AsType[talk.UnpricedError](err)
+		return room.FailReply{Reply: t.ID, Reason: err.Error(), Unaffordable: !unpriced}, talk.Answer{}
 	}
 	w.summarise(ctx, t, desk, upto)
 	began := w.cfg.Clock.Now()
@@ -102,7 +103,7 @@ func (w *Worker) put(ctx context.Context, t *task, desk work.Desk, c room.Comman
 // account tells the room what a call took whose outcome it did not want any more. The job's ctx has ended, so it has a
 // short one of its own.
 func (w *Worker) account(ctx context.Context, t *task, desk work.Desk, a talk.Answer) {
-	if a.Usage == (room.Usage{}) && t.allowance == (room.Allowance{}) {
+	if a.Usage == (room.Usage{}) && t.allowance == (room.Allowance{}) && !t.unknown {
 		return // what a reply may still take is held until it says what it took, were it nothing
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), work.Grace)

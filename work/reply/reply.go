@@ -87,10 +87,14 @@ func (w *Worker) Do(ctx context.Context, job room.Job, desk work.Desk) error {
 	}
 	view, err := desk.View(ctx, w.cfg.Window+1) // one more tells whether there are older ones
 	if err != nil {
+		if ctx.Err() != nil {
+			w.account(ctx, unbegun(j), desk, talk.Answer{})
+		}
 		return ended(ctx, fmt.Errorf("view for %s: %w", j.ID(), err))
 	}
 	t, ok := taskOf(view, j)
 	if !ok {
+		w.account(ctx, unbegun(j), desk, talk.Answer{})
 		return nil
 	}
 	outcome, took := w.outcome(ctx, t, desk)
@@ -130,7 +134,13 @@ type task struct {
 	gone  bool         // the model has no seat any more
 
 	allowance room.Allowance
+	unknown   bool       // what it may take, if it may at all
 	turn      *room.Turn // set if it is one of the autopilot in view
+}
+
+// unbegun is a reply that has ended before anything was known of it. It took nothing, and the room may hold that it did.
+func unbegun(j room.ReplyJob) *task {
+	return &task{ReplyRef: room.ReplyRef{ID: j.Reply, Model: j.Model}, unknown: true}
 }
 
 // taskOf finds the job in the view. It is not there when the reply has ended.

@@ -257,7 +257,7 @@ func TestTrouble(t *testing.T) {
 		err  error
 		did  int
 	}{
-		{"the reply has ended", &desk{view: gone}, nil, 0},
+		{"the reply has ended", &desk{view: gone}, nil, 1},
 		{"the reply ended meanwhile", &desk{view: council(), doErr: &room.Error{Code: room.CodeGone}}, nil, 2},
 		{"the model has no seat", &desk{view: unseated}, nil, 1},
 		{"no view", &desk{viewErr: broken}, broken, 0},
@@ -266,6 +266,30 @@ func TestTrouble(t *testing.T) {
 		err := newWorker(t, &model{steps: []step{text("Peas.")}}, nil).Do(t.Context(), claudesJob, c.desk)
 		if !errors.Is(err, c.err) || len(c.desk.commands) != c.did {
 			t.Errorf("%s: %v, did %#v", c.name, err, c.desk.commands)
+		}
+	}
+}
+
+// A reply that ends before its model was asked took nothing, and the room is told so.
+func TestUnbegunReplyTookNothing(t *testing.T) {
+	ended := council()
+	ended.Replies = nil
+	for _, c := range []struct {
+		desk *desk
+		err  error
+	}{
+		{&desk{viewErr: errStopped}, errStopped},
+		{&desk{view: ended}, nil},
+	} {
+		m := &model{steps: []step{text("Peas.")}}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		if c.err != nil {
+			cancel(c.err)
+		}
+		err := newWorker(t, m, nil).Do(ctx, claudesJob, c.desk)
+		if !errors.Is(err, c.err) || m.closed || len(c.desk.commands) != 1 || c.desk.commands[0] != (room.RecordUsage{Reply: 8}) {
+			t.Errorf("%v, did %#v", err, c.desk.commands)
 		}
 	}
 }

@@ -182,7 +182,7 @@ func TestAllowances(t *testing.T) {
 				t.Errorf("%s: asked for %d tokens, completed %+v", c.name, m.asked.MaxTokens, done)
 			}
 		case room.FailReply:
-			if c.max >= 0 || !strings.HasPrefix(done.Reason, c.reason) || m.closed || done.Usage != (room.Usage{}) {
+			if c.max >= 0 || !strings.HasPrefix(done.Reason, c.reason) || m.closed || done.Usage != (room.Usage{}) || done.Unaffordable != (c.model == "") {
 				t.Errorf("%s: %+v", c.name, done)
 			}
 		}

@@ -1,7 +1,6 @@
 package talk
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -52,12 +51,19 @@ func Add(a, b room.Usage) room.Usage {
 	}
 }
 
-// Left is what an allowance allows after a call took spent of it, and whether that is anything at all.
+// Left is what an allowance allows after a call took spent of it, and whether that is anything at all. What has no limit
+// has none then.
 func Left(of room.Allowance, spent room.Usage) (room.Allowance, bool) {
-	left := of
-	left.Cost -= spent.Cost
-	left.Tokens -= spent.Input + spent.Output
-	return left, (of.Cost == 0 || left.Cost > 0) && (of.Tokens == 0 || left.Tokens > 0)
+	left, some := of, true
+	if of.Cost > 0 {
+		left.Cost -= spent.Cost
+		some = left.Cost > 0
+	}
+	if of.Tokens > 0 {
+		left.Tokens -= spent.Input + spent.Output
+		some = some && left.Tokens > 0
+	}
+	return left, some
 }
 
 const (
@@ -105,7 +111,7 @@ func (a Asker) worst(asked []string, input int) (func(output int) room.Cost, err
 	}
 	for _, model := range asked {
 		if _, ok := a.cost(model, llm.Usage{Input: input}); !ok {
-			return nil, errors.New(unpriced(model))
+			return nil, UnpricedError{model}
 		}
 	}
 	return func(output int) room.Cost {
@@ -121,8 +127,11 @@ func (a Asker) worst(asked []string, input int) (func(output int) room.Cost, err
 	}, nil
 }
 
-func unpriced(model string) string {
-	return fmt.Sprintf("the price of %s is unknown: add it to prices or lift the limit", First(model, "the server's default model"))
+// An UnpricedError says that nobody knows what a model costs. More money does not help.
+type UnpricedError struct{ Model string }
+
+func (e UnpricedError) Error() string {
+	return fmt.Sprintf("the price of %s is unknown: add it to prices or lift the limit", First(e.Model, "the server's default model"))
 }
 
 // Dollars writes money for people.

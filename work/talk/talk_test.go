@@ -332,17 +332,6 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestLeft(t *testing.T) {
-	spent := room.Usage{Input: 5, Output: 5, Cost: 10}
-	for most, want := range map[room.Allowance]bool{
-		{}: true, {Cost: 11}: true, {Cost: 10}: false, {Tokens: 11}: true, {Tokens: 10}: false, {Cost: 11, Tokens: 9}: false,
-	} {
-		if _, some := Left(most, spent); some != want {
-			t.Errorf("of %+v something is left: %v", most, some)
-		}
-	}
-}
-
 func TestDollars(t *testing.T) {
 	for cost, want := range map[room.Cost]string{0: "$0.00", room.Dollar / 2: "$0.50", 1: "$0.000000001", 12*room.Dollar + 340_000_000: "$12.34"} {
 		if got := Dollars(cost); got != want {
@@ -355,6 +344,26 @@ func TestTokens(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "abcd": 1, "abcde": 2, "привет": 3, "豆豆": 2, "🙂": 1} {
 		if got := Tokens(text); got != want {
 			t.Errorf("Tokens(%q) = %d, want %d", text, got, want)
+		}
+	}
+}
+
+// What has no limit has none after a call either.
+func TestLeft(t *testing.T) {
+	took := room.Usage{Input: 5, Output: 5, Cost: 5}
+	for _, c := range []struct {
+		of, want room.Allowance
+		some     bool
+	}{
+		{room.Allowance{}, room.Allowance{}, true},
+		{room.Allowance{Cost: 9}, room.Allowance{Cost: 4}, true},
+		{room.Allowance{Tokens: 19}, room.Allowance{Tokens: 9}, true},
+		{room.Allowance{Cost: 9, Tokens: 19}, room.Allowance{Cost: 4, Tokens: 9}, true},
+		{room.Allowance{Cost: 5, Tokens: 19}, room.Allowance{Tokens: 9}, false},
+		{room.Allowance{Cost: 9, Tokens: 10}, room.Allowance{Cost: 4}, false},
+	} {
+		if left, some := Left(c.of, took); left != c.want || some != c.some {
+			t.Errorf("of %+v: %+v, %v", c.of, left, some)
 		}
 	}
 }
