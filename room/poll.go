@@ -106,6 +106,7 @@ type Poll struct {
 	Votes  []Vote      // in the order they were first cast
 	Open   []BallotRef // ballots that are awaited
 	Each   Allowance   // what each of them may take
+	Until  time.Time   // when the room stops waiting for the first of them; zero if none is awaited
 	Missed []BallotMissed
 	Closed *PollClosed // nil while it is open
 	Ended  time.Time

@@ -282,6 +282,7 @@ func (p *poll) view(viewer Identity) Poll {
 		b := &p.ballots[i]
 		if b.open && visible(b.to, viewer) {
 			v.Open = append(v.Open, b.ref)
+			v.Until = sooner(v.Until, b.until)
 		}
 		blind = blind || b.open && (viewer == System || viewer == ModelIdentity(b.ref.Model))
 	}
