@@ -348,3 +348,61 @@ func checkLimits(t *rapid.T, w *world) {
 		t.Fatalf("%d is spent or held, the limit is %d", sum, started.Limit)
 	}
 }
+
+// crowd is a room of n models.
+func crowd(t failer, n int) (*world, Identity) {
+	w, ada := newWorld(t, DefaultRules()), PersonIdentity("ada")
+	models := make([]Model, n)
+	for i := range models {
+		models[i] = Model{ID: ModelID(fmt.Sprint("m", i)), Name: fmt.Sprint("Model ", i)}
+	}
+	w.must(ada, Create{Epoch: "e1", Name: "Crowd", Models: models})
+	w.must(ada, Join{Name: "Ada"})
+	return w, ada
+}
+
+// propose has all turns under way say something of their own.
+func (w *world) propose() {
+	w.t.Helper()
+	for i := 0; len(w.state.Running()) > 0; i++ {
+		w.answer(w.state.Running()[0].Reply.ID, fmt.Sprint("proposal ", i))
+	}
+}
+
+// A consensus of more models than a poll has options is refused before a turn is paid.
+func TestConsensusThatCannotVote(t *testing.T) {
+	w, ada := crowd(t, mostOptions+1)
+	start := StartAutopilot{Goal: "a plan", Mode: Consensus}
+	if _, err := w.do(Meta{By: ada}, start); CodeOf(err) != CodeInvalid {
+		t.Errorf("%d models: %v", mostOptions+1, err)
+	}
+	w.must(ada, RemoveModel{ID: "m0"})
+	w.must(ada, start)
+	w.propose()
+	if a := w.state.View(ada, 0).Autopilot; a.Ended != nil || a.Poll == 0 {
+		t.Errorf("%d models do not vote: %+v", mostOptions, a.Ended)
+	}
+}
+
+// Polls that models leave open keep an autopilot from no vote, and people from theirs for a day only.
+func TestPollsOfModels(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, SetPolicy{Policy{ModelPolls: true}})
+	ask := OpenPoll{Question: "Tea?", Options: []Option{{Text: "yes"}, {Text: "no"}}}
+	for range w.state.rules.Polls {
+		w.must(ModelIdentity("claude"), ask)
+	}
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: Consensus})
+	w.propose()
+	if a := w.state.View(ada, 0).Autopilot; a.Ended != nil || a.Poll == 0 {
+		t.Errorf("the models do not vote: %+v", a.Ended)
+	}
+	if _, err := w.do(Meta{By: ada}, ask); CodeOf(err) != CodeConflict {
+		t.Errorf("one poll too many: %v", err)
+	}
+	w.at = w.at.Add(modelPollDuration)
+	w.must(System, Tick{})
+	if opened := w.must(ada, ask)[0].Event.(PollOpened); !opened.Deadline.IsZero() {
+		t.Errorf("Ada's poll ends at %v", opened.Deadline)
+	}
+}

@@ -94,6 +94,8 @@ const (
 	maxOptionBytes  = 4 << 10 // of a description
 	maxQuorum       = 10_000
 	maxPollDuration = 366 * 24 * time.Hour
+
+	modelPollDuration = 24 * time.Hour // of a poll that a model opens without a deadline
 )
 
 // A Poll is a poll as one viewer sees it. Of an anonymous poll nobody learns who voted; a model whose ballot is open
@@ -158,11 +160,11 @@ func (s *State) seated(by Identity) (string, error) {
 // the events that the same command has led to already; the poll follows them.
 func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot Offset, before ...Event) ([]Event, error) {
 	at := s.head + 1 + Offset(len(before))
-	opened, err := s.checkPoll(m, c)
+	opened, err := s.checkPoll(m, c, autopilot)
 	if err != nil {
 		return nil, err
 	}
-	opened.Name, opened.Autopilot, opened.For = name, autopilot, s.principal(m.By, autopilot)
+	opened.Name, opened.For = name, s.principal(m.By, autopilot)
 	if opened.Anonymous {
 		opened.Seal = s.seal(at)
 	}
@@ -188,11 +190,15 @@ func (s *State) principal(by Identity, autopilot Offset) PersonID {
 	return ""
 }
 
-// checkPoll checks what somebody asks. Texts are trimmed.
-func (s *State) checkPoll(m Meta, c OpenPoll) (PollOpened, error) {
+// checkPoll checks what somebody asks, or what an autopilot does. Texts are trimmed. What models ask by themselves has an
+// end, so that polls nobody minds do not keep people from opening theirs.
+func (s *State) checkPoll(m Meta, c OpenPoll, autopilot Offset) (PollOpened, error) {
 	v := PollOpened{
 		Question: strings.TrimSpace(c.Question), Multiple: c.Multiple, Anonymous: c.Anonymous, Mandatory: c.Mandatory,
-		Quorum: c.Quorum, Tie: c.Tie, Among: append([]ModelID(nil), c.Among...),
+		Quorum: c.Quorum, Tie: c.Tie, Among: append([]ModelID(nil), c.Among...), Autopilot: autopilot,
+	}
+	if _, model := m.By.Model(); model && autopilot == 0 && c.Deadline.IsZero() {
+		c.Deadline = m.At.Add(modelPollDuration)
 	}
 	if !c.Deadline.IsZero() {
 		v.Deadline = c.Deadline.Round(0).UTC() // as the log will say it
@@ -218,7 +224,7 @@ func firstReason(a, b Reason) Reason {
 }
 
 func (s *State) checkPollRoom(_ *Meta, v *PollOpened) *Error {
-	if open := s.polls.open(); open >= s.rules.Polls {
+	if open := s.polls.open(); v.Autopilot == 0 && open >= s.rules.Polls { // an autopilot has one, and a room one autopilot
 		return refuse(CodeConflict, "%d polls are open, and at most %d may be: close one first", open, s.rules.Polls)
 	}
 	if v.Anonymous && s.rules.Secret == "" {

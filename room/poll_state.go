@@ -209,10 +209,12 @@ func (q *polls) opened() iter.Seq[*poll] {
 	}
 }
 
-// open is how many polls are open.
+// open is how many polls are open, but for an autopilot's vote.
 func (q *polls) open() (n int) {
-	for range q.opened() {
-		n++
+	for p := range q.opened() {
+		if p.opened.Autopilot == 0 {
+			n++
+		}
 	}
 	return n
 }

@@ -32,6 +32,9 @@ func (s *State) startAutopilot(m Meta, c StartAutopilot) ([]Event, error) {
 	if started.Lead, err = lead(c, started.Models); err != nil {
 		return nil, err
 	}
+	if err := s.checkCrowd(c.Mode, len(started.Models)); err != nil {
+		return nil, err
+	}
 	if started.Turns, err = s.turns(c, len(started.Models)); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,14 @@ func lead(c StartAutopilot, models []ModelID) (ModelID, error) {
 		return c.Lead, nil
 	}
 	return "", invalid("mode of an autopilot: use round_robin, leader, debate, relay or consensus")
+}
+
+// checkCrowd refuses more models than can speak at once, or be voted on, in a mode.
+func (s *State) checkCrowd(mode Mode, models int) error {
+	if mode == Consensus && models > mostOptions {
+		return invalid("mode %s ends in a vote on the proposals: name at most %d models", mode, mostOptions)
+	}
+	return nil
 }
 
 // turns is how many turns there may be. Where each speaks once there are as many as models.
