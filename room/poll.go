@@ -36,6 +36,7 @@ type PollOpened struct {
 	Tie       TieRule   `json:"tie,omitempty"`
 	Autopilot Offset    `json:"autopilot,omitempty"` // the autopilot that has its models vote; nobody else does
 	Among     []ModelID `json:"among,omitempty"`     // the models that alone vote; empty means all, and the people
+	People    bool      `json:"people,omitempty"`    // only people vote: no model is asked
 	For       PersonID  `json:"for,omitempty"`       // who led to it, in the end
 	Seal      string    `json:"seal,omitempty"`      // of an anonymous poll: tells a server whether it has the poll's secret
 }
@@ -64,10 +65,19 @@ func (v PollOpened) apply(s *State, e *Entry) {
 	s.applyMessage(e)
 }
 
+// Opener is who the poll is of, where by wrote its entry: a vote that an autopilot opens is the server's, whoever it was
+// that led to it.
+func (v PollOpened) Opener(by Identity) Identity {
+	if v.Autopilot != 0 {
+		return System
+	}
+	return by
+}
+
 func (v PollClosed) apply(s *State, e *Entry) { s.applyPoll(v.Poll, e) }
 
-// OpenPoll asks the room to decide. Every model of the room is asked for its ballot, or those of Among. Models may
-// issue it where the room's Policy lets them.
+// OpenPoll asks the room to decide. Every model of the room is asked for its ballot, or those of Among, or with People
+// none. Models may issue it where the room's Policy lets them.
 type OpenPoll struct {
 	Question  string
 	Options   []Option
@@ -78,6 +88,7 @@ type OpenPoll struct {
 	Quorum    int
 	Tie       TieRule
 	Among     []ModelID // the models that alone vote; empty means everybody
+	People    bool      // only people vote
 }
 
 // ClosePoll ends a poll. Who opened it may, and admins.
@@ -196,6 +207,7 @@ func (s *State) checkPoll(m Meta, c OpenPoll, autopilot Offset) (PollOpened, err
 	v := PollOpened{
 		Question: strings.TrimSpace(c.Question), Multiple: c.Multiple, Anonymous: c.Anonymous, Mandatory: c.Mandatory,
 		Quorum: c.Quorum, Tie: c.Tie, Among: append([]ModelID(nil), c.Among...), Autopilot: autopilot,
+		People: c.People,
 	}
 	if _, model := m.By.Model(); model && autopilot == 0 && c.Deadline.IsZero() {
 		c.Deadline = m.At.Add(modelPollDuration)
@@ -276,6 +288,9 @@ func checkDeadline(m *Meta, v *PollOpened) *Error {
 
 // checkAmong wants models of the room, each once.
 func (s *State) checkAmong(_ *Meta, v *PollOpened) *Error {
+	if v.People && len(v.Among) > 0 {
+		return invalid("a poll is for people only, or for models only: choose one")
+	}
 	for i, id := range v.Among {
 		if findModel(s.info.Models, id) == nil {
 			return invalid("the room has no model %q that could vote", clip(valid(string(id))))

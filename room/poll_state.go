@@ -53,7 +53,7 @@ type ballot struct {
 }
 
 func newPoll(e *Entry, v PollOpened) *poll {
-	return &poll{id: e.Offset, by: e.By, at: e.At, opened: v, attempts: 1, to: e.To}
+	return &poll{id: e.Offset, by: v.Opener(e.By), at: e.At, opened: v, attempts: 1, to: e.To}
 }
 
 // over reports whether the poll takes no votes any more: it is closed, or is about to be.

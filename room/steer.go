@@ -88,6 +88,18 @@ func (s *State) checkCrowd(mode Mode, models int) error {
 	if mode == Consensus && models > mostOptions {
 		return invalid("mode %s ends in a vote on the proposals: name at most %d models", mode, mostOptions)
 	}
+	together := 1
+	switch mode {
+	case Consensus:
+		together = models
+	case Leader:
+		together = models - 1
+	case RoundRobin, Debate, Relay:
+	}
+	if most := s.rules.MaxReplies; together > most {
+		return invalid("in mode %s %d models speak at once, and at most %d replies may be under way: name fewer models, or take another mode",
+			mode, together, most)
+	}
 	return nil
 }
 
@@ -177,13 +189,18 @@ func (s *State) pauseFor(m Meta, events []Event) []Event {
 	return events
 }
 
-func (s *State) viewAutopilot() *Autopilot {
-	if s.autopilot == nil {
+func (s *State) viewAutopilot(viewer Identity) *Autopilot {
+	a := s.autopilot
+	if a == nil || !visible(a.to, viewer) {
 		return nil
 	}
-	a := s.autopilot
 	v := a.Autopilot
-	v.Guides = slices.Clone(v.Guides)
+	v.Guides = nil
+	for _, g := range a.guides {
+		if visible(g.to, viewer) {
+			v.Guides = append(v.Guides, g.Message)
+		}
+	}
 	if v.Ended == nil && v.Poll == 0 {
 		v.Next = s.plan(a).next().models
 	}

@@ -124,7 +124,7 @@ func (c encoder) opened(id room.ID, poll room.Offset, by room.Identity, at time.
 		AllowMultiple: v.Multiple, Anonymous: v.Anonymous, Mandatory: v.Mandatory, Status: roompb.PollStatus_POLL_OPEN,
 		CreatedAt: timestamppb.New(at), Quorum: uint32(max(v.Quorum, 0)), TieRule: ties[v.Tie], AutopilotId: optionalID(v.Autopilot),
 	}
-	out.CreatorId, out.CreatorType = member(by)
+	out.CreatorId, out.CreatorType = member(v.Opener(by))
 	for i, o := range v.Options {
 		out.Options = append(out.Options, &roompb.PollOption{Id: optionID(poll, i+1), Text: o.Text, Description: o.Description})
 	}
