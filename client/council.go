@@ -172,7 +172,7 @@ type Turn struct {
 
 // A Summary is what was said up to a message, in a few words.
 type Summary struct {
-	Upto string // id of the newest message that it tells of
+	Upto uint64 // the offset of the newest message's event that it tells of
 	Text string
 	At   time.Time
 }
@@ -400,7 +400,7 @@ func summaryFrom(s *roompb.Summary) *Summary {
 	if s == nil {
 		return nil
 	}
-	return &Summary{s.GetUptoMessageId(), s.GetText(), timeFrom(s.GetWrittenAt())}
+	return &Summary{s.GetUptoOffset(), s.GetText(), timeFrom(s.GetWrittenAt())}
 }
 
 // numberOf is the number of an option within its poll, 0 if the id is none.

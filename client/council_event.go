@@ -18,6 +18,7 @@ type Voted struct {
 	Added   []int // the options that get one vote more
 	Removed []int // the options that lose one
 	Vote    Vote
+	Counted bool // it is a model's vote of an anonymous poll, and no ballot is awaited any more
 }
 
 // PollClosed says how a poll came out.
@@ -90,6 +91,7 @@ type PolicyChanged struct {
 	Stamp
 	Policy Policy
 	UserID string // who changed it
+	Name   string
 }
 
 // Spent says what a call of a model took that no other event tells of.
@@ -120,7 +122,7 @@ func pollEventFrom(ev *roompb.ServerEvent, at Stamp) Event {
 		}
 		return Voted{
 			at, v.GetPollId(), numbersOf(v.GetOptionIds()), numbersOf(v.GetAddedOptionIds()), numbersOf(v.GetRemovedOptionIds()),
-			voteFrom(v.GetVote()),
+			voteFrom(v.GetVote()), v.GetBallotsCounted(),
 		}
 	case *roompb.ServerEvent_PollClosed:
 		c := p.PollClosed
@@ -151,7 +153,7 @@ func autopilotEventFrom(ev *roompb.ServerEvent, at Stamp) Event {
 	case *roompb.ServerEvent_AutopilotEnded:
 		return AutopilotEnded{at, endedFrom(p.AutopilotEnded)}
 	case *roompb.ServerEvent_PolicyChanged:
-		return PolicyChanged{at, policyFrom(p.PolicyChanged.GetPolicy()), p.PolicyChanged.GetChangedById()}
+		return PolicyChanged{at, policyFrom(p.PolicyChanged.GetPolicy()), p.PolicyChanged.GetChangedById(), p.PolicyChanged.GetChangedByName()}
 	case *roompb.ServerEvent_Spent:
 		s := p.Spent
 		return Spent{at, s.GetLlmId(), s.GetAutopilotId(), s.GetServed(), usageFrom(s.GetUsage())}

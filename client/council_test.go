@@ -116,6 +116,20 @@ func TestMoney(t *testing.T) {
 	}
 }
 
+// The models' votes of an anonymous poll are counted at once: nobody is waited for after the first of them.
+func TestCountedBallotsAreNotAwaited(t *testing.T) {
+	var c Council
+	c.Apply(PollCreated{Poll: Poll{ID: "17", Anonymous: true, Options: make([]Option, 2), Awaited: []Ballot{{ModelID: "ada"}, {ModelID: "zed"}}}})
+	count := &roompb.PollVoted{PollId: "17", AddedOptionIds: []string{"17.1"}, OptionIds: []string{"17.1"}, Vote: &roompb.PollVote{}}
+	for _, counted := range []bool{false, true} {
+		count.BallotsCounted = counted
+		c.Apply(pollEventFrom(&roompb.ServerEvent{Payload: &roompb.ServerEvent_PollVoted{PollVoted: count}}, Stamp{}))
+		if n := len(c.Polls[0].Awaited); (n == 0) != counted {
+			t.Errorf("counted %v: %d are awaited", counted, n)
+		}
+	}
+}
+
 // Every command of a council has a key, waits for its answer, and fails with the server's code.
 func TestCouncilCommandsAreAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -50,6 +50,7 @@ type Poll struct {
 	Multiple     bool
 	Anonymous    bool
 	Mandatory    bool
+	PeopleOnly   bool // no model is asked
 	CreatedAt    time.Time
 	Deadline     time.Time // zero means never
 	Quorum       int
@@ -169,6 +170,9 @@ func (p *Poll) vote(e Voted) {
 			o.Count = max(o.Count-1, 0)
 		}
 	}
+	if e.Counted {
+		p.Awaited = nil
+	}
 	if e.Vote.ByModel {
 		p.Awaited = withoutBallot(p.Awaited, e.Vote.VoterID)
 	}
@@ -191,7 +195,7 @@ func pollFrom(p *roompb.Poll) Poll {
 	out := Poll{
 		ID: p.GetPollId(), CreatorID: p.GetCreatorId(), CreatorName: p.GetCreatorName(),
 		ByModel: p.GetCreatorType() == roompb.ParticipantType_LLM, Question: p.GetQuestion(), Options: each(p.GetOptions(), optionFrom),
-		Multiple: p.GetAllowMultiple(), Anonymous: p.GetAnonymous(), Mandatory: p.GetMandatory(), CreatedAt: timeFrom(p.GetCreatedAt()),
+		Multiple: p.GetAllowMultiple(), Anonymous: p.GetAnonymous(), Mandatory: p.GetMandatory(), PeopleOnly: p.GetPeopleOnly(), CreatedAt: timeFrom(p.GetCreatedAt()),
 		Deadline: timeFrom(p.GetDeadline()), Quorum: int(p.GetQuorum()), Tie: valueOf(ties, p.GetTieRule()), AutopilotID: p.GetAutopilotId(),
 		Awaited: each(p.GetAwaited(), ballotFrom), Missed: each(p.GetMissed(), ballotFrom), Ending: valueOf(endings, p.GetEnding()),
 		ClosedAt: timeFrom(p.GetClosedAt()), ClosedByName: p.GetClosedByName(),

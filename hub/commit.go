@@ -149,8 +149,22 @@ func (b *batch) note(event room.Event) {
 		b.text += len(v.Text)
 	case room.ReplyFailed:
 		b.text += len(v.Text)
+	case room.ReplyDeclined:
+		b.text += len(v.Reason)
+	case room.ReplyWithheld:
+		b.text += len(v.Text)
 	case room.VoteCast:
 		b.text += len(v.Reason)
+	case room.BallotMissed:
+		b.text += len(v.Reason)
+	case room.AutopilotStarted:
+		b.text += len(v.Goal)
+	case room.AutopilotGuided:
+		b.text += len(v.Text)
+	case room.AutopilotEnded:
+		b.text += len(v.Goal) + len(v.Summary) + len(v.Reason)
+	case room.SummaryWritten:
+		b.text += len(v.Text)
 	case room.PollOpened, room.PollClosed:
 		b.text += maxBatchText / 4 // options, reasons
 	case room.RoomDescribed, room.ModelAdded, room.ModelUpdated:

@@ -71,6 +71,7 @@ type Policy struct {
 // PolicyChanged says what the room allows from now on.
 type PolicyChanged struct {
 	Policy Policy `json:"policy"`
+	Name   string `json:"name,omitempty"` // of who changed it, as it was then; empty where the room began with it
 }
 
 // Purpose says what a call of a model was for, apart from replies, whose events tell themselves what they took.
@@ -185,7 +186,8 @@ func (s *State) setPolicy(m Meta, c SetPolicy) ([]Event, error) {
 	if c.Policy == s.policy {
 		return nil, nil
 	}
-	return []Event{PolicyChanged(c)}, nil
+	id, _ := m.By.Person() // admin has checked who it is
+	return []Event{PolicyChanged{Policy: c.Policy, Name: s.people[id].Name}}, nil
 }
 
 func (s *State) recordUsage(m Meta, c RecordUsage) ([]Event, error) {

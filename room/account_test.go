@@ -422,7 +422,7 @@ func TestPolicyFromTheStart(t *testing.T) {
 	policy := Policy{ModelPolls: true, Day: Allowance{Cost: Dollar}}
 	w := newWorld(t, smallRules())
 	created := w.must(PersonIdentity("ada"), Create{Name: "Council", Policy: policy, Models: []Model{{Name: "Claude"}}})
-	if len(created) != 3 || created[1].Event != (PolicyChanged{policy}) || w.state.View(System, 0).Policy != policy {
+	if len(created) != 3 || created[1].Event != (PolicyChanged{Policy: policy}) || w.state.View(System, 0).Policy != policy {
 		t.Errorf("created %+v", created)
 	}
 	policy.Day.Tokens = -1

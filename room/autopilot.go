@@ -26,8 +26,16 @@ const (
 	Proposer Part = "proposer"
 )
 
-// MayEnd reports whether a turn of this part may end the autopilot: with a lead or a judge, only theirs.
-func (p Part) MayEnd() bool { return p != Follower && p != Debater }
+// MayEnd reports whether a turn of this part may end the autopilot: with a lead or a judge, only theirs; where all make
+// proposals, none.
+func (p Part) MayEnd() bool {
+	switch p {
+	case Speaker, Lead, Judge, Runner:
+		return true
+	case Follower, Debater, Proposer:
+	}
+	return false
+}
 
 // A Turn is a reply's place in an autopilot.
 type Turn struct {
@@ -158,7 +166,7 @@ type Ask struct {
 	Options  []Option
 }
 
-// An Autopilot is an autopilot as everybody sees it: the one that runs, or the last that did.
+// An Autopilot is an autopilot as one viewer sees it: the one that runs, or the last that did.
 type Autopilot struct {
 	ID      Offset
 	By      Identity
@@ -168,6 +176,6 @@ type Autopilot struct {
 	Spent   Usage
 	Next    []ModelID // who speaks next, as things are; empty once it has ended
 	Poll    Offset    // the vote under way, of a consensus
-	Guides  []Message // what people said to mind, oldest first
+	Guides  []Message // what people said to mind that the viewer may see, oldest first
 	Ended   *AutopilotEnded
 }

@@ -111,14 +111,22 @@ func TestAutopilotWaits(t *testing.T) {
 	}
 }
 
-// More at once than replies may run is no reason to wait for ever.
-func TestAutopilotOfManyAtOnce(t *testing.T) {
-	rules := DefaultRules()
-	rules.MaxReplies = 2
-	w, ada := convened(t, rules)
-	w.must(ada, StartAutopilot{Goal: "a plan", Mode: Consensus})
-	if n := len(w.state.Running()); n != 3 {
-		t.Errorf("%d of 3 models were asked", n)
+// Whoever speaks at once has to fit into the replies that may be under way.
+func TestAutopilotOfTooManyAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		mode Mode
+		most int
+		ok   bool
+	}{{Consensus, 2, false}, {Consensus, 3, true}, {Leader, 1, false}, {Leader, 2, true}, {RoundRobin, 1, true}, {Debate, 1, true}} {
+		rules := DefaultRules()
+		rules.MaxReplies = c.most
+		w, ada := convened(t, rules)
+		if _, err := w.do(Meta{By: ada}, StartAutopilot{Goal: "a plan", Mode: c.mode}); c.ok != (err == nil) {
+			t.Errorf("%s of 3 models, %d replies at most: %v", c.mode, c.most, err)
+		}
+		if n := len(w.state.Running()); n > c.most {
+			t.Errorf("%s: %d replies are under way, at most %d may be", c.mode, n, c.most)
+		}
 	}
 }
 
@@ -351,5 +359,143 @@ func checkLimits(t *rapid.T, w *world) {
 	}
 	if started.Limit > 0 && sum > started.Limit {
 		t.Fatalf("%d is spent or held, the limit is %d", sum, started.Limit)
+	}
+}
+
+// crowd is a room of n models.
+func crowd(t failer, n int) (*world, Identity) {
+	w, ada := newWorld(t, DefaultRules()), PersonIdentity("ada")
+	models := make([]Model, n)
+	for i := range models {
+		models[i] = Model{ID: ModelID(fmt.Sprint("m", i)), Name: fmt.Sprint("Model ", i)}
+	}
+	w.must(ada, Create{Epoch: "e1", Name: "Crowd", Models: models})
+	w.must(ada, Join{Name: "Ada"})
+	return w, ada
+}
+
+// propose has all turns under way say something of their own.
+func (w *world) propose() {
+	w.t.Helper()
+	for i := 0; len(w.state.Running()) > 0; i++ {
+		w.answer(w.state.Running()[0].Reply.ID, fmt.Sprint("proposal ", i))
+	}
+}
+
+// A consensus of more models than a poll has options is refused before a turn is paid.
+func TestConsensusThatCannotVote(t *testing.T) {
+	w, ada := crowd(t, mostOptions+1)
+	start := StartAutopilot{Goal: "a plan", Mode: Consensus}
+	if _, err := w.do(Meta{By: ada}, start); CodeOf(err) != CodeInvalid {
+		t.Errorf("%d models: %v", mostOptions+1, err)
+	}
+	w.must(ada, RemoveModel{ID: "m0"})
+	w.must(ada, start)
+	w.propose()
+	if a := w.state.View(ada, 0).Autopilot; a.Ended != nil || a.Poll == 0 {
+		t.Errorf("%d models do not vote: %+v", mostOptions, a.Ended)
+	}
+}
+
+// Polls that models leave open keep an autopilot from no vote, and people from theirs for a day only.
+func TestPollsOfModels(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, SetPolicy{Policy{ModelPolls: true}})
+	ask := OpenPoll{Question: "Tea?", Options: []Option{{Text: "yes"}, {Text: "no"}}}
+	for range w.state.rules.Polls {
+		w.must(ModelIdentity("claude"), ask)
+	}
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: Consensus})
+	w.propose()
+	if a := w.state.View(ada, 0).Autopilot; a.Ended != nil || a.Poll == 0 {
+		t.Errorf("the models do not vote: %+v", a.Ended)
+	}
+	if _, err := w.do(Meta{By: ada}, ask); CodeOf(err) != CodeConflict {
+		t.Errorf("one poll too many: %v", err)
+	}
+	w.at = w.at.Add(modelPollDuration)
+	w.must(System, Tick{})
+	if opened := w.must(ada, ask)[0].Event.(PollOpened); !opened.Deadline.IsZero() {
+		t.Errorf("Ada's poll ends at %v", opened.Deadline)
+	}
+}
+
+// Who triggers an autopilot's vote has not opened it: it is the autopilot's, and nobody but admins may close it.
+func TestAuthorOfTheVote(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: Consensus})
+	w.propose()
+	v := w.state.View(ada, 9)
+	p, m := v.Polls[0], v.Messages[len(v.Messages)-1]
+	if p.By != System || p.Opened.Name != "Autopilot" || m.Poll != p.ID || m.By != System || m.Name != "Autopilot" {
+		t.Errorf("poll by %q, message by %q %q", p.By, m.By, m.Name)
+	}
+	for _, id := range []ModelID{"claude", "gpt", "kimi"} {
+		if _, err := w.do(Meta{By: ModelIdentity(id)}, ClosePoll{p.ID}); CodeOf(err) != CodeForbidden {
+			t.Errorf("%s closes it: %v", id, err)
+		}
+	}
+	w.must(ada, ClosePoll{p.ID})
+}
+
+// A question for the people asks no model for a ballot; people vote in it.
+func TestAskPeopleAsksNoModel(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: RoundRobin, Limit: Dollar})
+	r := w.state.Running()[0].Reply
+	ask := &Ask{Question: "Which?", Options: []Option{{Text: "a"}, {Text: "b"}}}
+	for _, e := range w.must(ModelIdentity(r.Model), CompleteReply{Reply: r.ID, Text: "So?", Ask: ask}) {
+		if v, ok := e.Event.(BallotRequested); ok {
+			t.Errorf("%s is asked", v.Ballot.Name)
+		}
+	}
+	id := w.state.View(ada, 0).Autopilot.Ended.Poll
+	w.must(ada, CastVote{Poll: id, Options: []int{2}})
+	closed := w.must(ada, ClosePoll{id})[0].Event.(PollClosed)
+	if closed.Result.Winner != 2 || closed.Result.Voters != 1 {
+		t.Errorf("%+v", closed.Result)
+	}
+	both := OpenPoll{Question: "Which?", Options: ask.Options, People: true, Among: []ModelID{"gpt"}}
+	if _, err := w.do(Meta{By: ada}, both); CodeOf(err) != CodeInvalid {
+		t.Errorf("for people only and for models only: %v", err)
+	}
+}
+
+// What only some may see of an autopilot nobody else does.
+func TestViewsOfRestrictedAutopilots(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	eve := PersonIdentity("eve")
+	w.must(eve, Join{Name: "Eve"})
+	start := AutopilotStarted{Name: "Ada", Goal: "a plan", Mode: RoundRobin, Models: []ModelID{"claude", "gpt"}, Turns: 4}
+	w.add(Entry{By: ada, To: []Identity{ada}, Event: start})
+	id := w.state.Head()
+	if v := w.state.View(eve, 0).Autopilot; v != nil {
+		t.Errorf("Eve sees %q", v.Started.Goal)
+	}
+	if w.state.View(ada, 0).Autopilot == nil {
+		t.Error("Ada does not see it")
+	}
+	w.add(Entry{By: ada, Event: start})
+	w.add(Entry{By: ada, To: []Identity{ada}, Event: AutopilotGuided{Autopilot: id + 1, Name: "Ada", Text: "hush"}})
+	if mine, eves := w.state.View(ada, 0).Autopilot.Guides, w.state.View(eve, 0).Autopilot.Guides; len(mine) != 1 || len(eves) != 0 {
+		t.Errorf("Ada sees the guides %+v, Eve %+v", mine, eves)
+	}
+}
+
+// Only some parts may end an autopilot, and a proposer is none of them.
+func TestPartsThatMayEnd(t *testing.T) {
+	w, ada := convened(t, DefaultRules())
+	w.must(ada, StartAutopilot{Goal: "a plan", Mode: Consensus})
+	r := w.state.Running()[0].Reply
+	_, err := w.do(Meta{By: ModelIdentity(r.Model)}, CompleteReply{Reply: r.ID, Text: "done", Finish: &Finish{Summary: "done"}})
+	if CodeOf(err) != CodeForbidden {
+		t.Errorf("a proposer finishes: %v", err)
+	}
+	for part, may := range map[Part]bool{
+		Speaker: true, Lead: true, Judge: true, Runner: true, Follower: false, Debater: false, Proposer: false, "another": false,
+	} {
+		if part.MayEnd() != may {
+			t.Errorf("%s may end it: %v", part, !may)
+		}
 	}
 }

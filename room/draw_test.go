@@ -106,7 +106,7 @@ func anyCommand(s *State) *rapid.Generator[Command] {
 				return CompleteSummary{anySummary(s).Draw(t, "summary"), text, text, anyUsage().Draw(t, "usage")}
 			},
 			func() Command {
-				return FailSummary{anySummary(s).Draw(t, "summary"), text, anyUsage().Draw(t, "usage")}
+				return FailSummary{anySummary(s).Draw(t, "summary"), text, "served", anyUsage().Draw(t, "usage")}
 			},
 			func() Command { return ResumeSummary{anySummary(s).Draw(t, "summary")} },
 			func() Command { return Tick{} },

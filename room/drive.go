@@ -261,7 +261,7 @@ func (s *State) checkEnding(r *running, c CompleteReply) error {
 	case r.turn == nil || a == nil || a.Ended != nil || r.turn.Autopilot != a.ID:
 		return refuse(CodeForbidden, "reply %d is no turn of an autopilot: it has none to end", r.ref.ID)
 	case !r.turn.Part.MayEnd():
-		return refuse(CodeForbidden, "only the lead or the judge may end this autopilot")
+		return refuse(CodeForbidden, "a %s may not end this autopilot", r.turn.Part)
 	case c.Finish != nil && c.Ask != nil:
 		return invalid("a turn may finish or ask the people, not both")
 	}
@@ -279,7 +279,7 @@ func (s *State) endTurn(m Meta, r *running, c CompleteReply, done []Event) ([]Ev
 		return s.end(m, done, AutopilotEnded{Outcome: Finished, Name: r.ref.Name, Summary: summary}), nil
 	case c.Ask != nil:
 		how := AutopilotEnded{Outcome: Asked, Name: r.ref.Name, Reason: valid(c.Ask.Question)}
-		polled, err := s.pollEvents(m, r.ref.Name, OpenPoll{Question: c.Ask.Question, Options: c.Ask.Options}, 0, done...)
+		polled, err := s.pollEvents(m, r.ref.Name, OpenPoll{Question: c.Ask.Question, Options: c.Ask.Options, People: true}, 0, done...)
 		if err != nil { // the people are asked all the same
 			how.Reason = brief(fmt.Sprintf("%s (no poll: %s)", how.Reason, err))
 			return s.end(m, done, how), nil

@@ -92,7 +92,7 @@ func (s *State) create(m Meta, c Create) ([]Event, error) {
 	}
 	events := []Event{RoomCreated{Epoch: c.Epoch, Info: info}}
 	if c.Policy != (Policy{}) {
-		events = append(events, PolicyChanged{c.Policy})
+		events = append(events, PolicyChanged{Policy: c.Policy})
 	}
 	var models []Model
 	for _, wanted := range c.Models {

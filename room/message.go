@@ -64,7 +64,7 @@ func MessageOf(e *Entry) (Message, bool) {
 	case ReplyFailed:
 		m.said(v.Reply, v.Text, Failed)
 	case PollOpened:
-		m.Name, m.Text, m.Poll = v.Name, v.Question, e.Offset
+		m.By, m.Name, m.Text, m.Poll = v.Opener(e.By), v.Name, v.Question, e.Offset
 	case AutopilotStarted:
 		m.Name, m.Text, m.Autopilot = v.Name, v.Goal, e.Offset
 	case AutopilotGuided:

@@ -36,6 +36,7 @@ type PollOpened struct {
 	Tie       TieRule   `json:"tie,omitempty"`
 	Autopilot Offset    `json:"autopilot,omitempty"` // the autopilot that has its models vote; nobody else does
 	Among     []ModelID `json:"among,omitempty"`     // the models that alone vote; empty means all, and the people
+	People    bool      `json:"people,omitempty"`    // only people vote: no model is asked
 	For       PersonID  `json:"for,omitempty"`       // who led to it, in the end
 	Seal      string    `json:"seal,omitempty"`      // of an anonymous poll: tells a server whether it has the poll's secret
 }
@@ -64,10 +65,19 @@ func (v PollOpened) apply(s *State, e *Entry) {
 	s.applyMessage(e)
 }
 
+// Opener is who the poll is of, where by wrote its entry: a vote that an autopilot opens is the server's, whoever it was
+// that led to it.
+func (v PollOpened) Opener(by Identity) Identity {
+	if v.Autopilot != 0 {
+		return System
+	}
+	return by
+}
+
 func (v PollClosed) apply(s *State, e *Entry) { s.applyPoll(v.Poll, e) }
 
-// OpenPoll asks the room to decide. Every model of the room is asked for its ballot, or those of Among. Models may
-// issue it where the room's Policy lets them.
+// OpenPoll asks the room to decide. Every model of the room is asked for its ballot, or those of Among, or with People
+// none. Models may issue it where the room's Policy lets them.
 type OpenPoll struct {
 	Question  string
 	Options   []Option
@@ -78,6 +88,7 @@ type OpenPoll struct {
 	Quorum    int
 	Tie       TieRule
 	Among     []ModelID // the models that alone vote; empty means everybody
+	People    bool      // only people vote
 }
 
 // ClosePoll ends a poll. Who opened it may, and admins.
@@ -94,6 +105,8 @@ const (
 	maxOptionBytes  = 4 << 10 // of a description
 	maxQuorum       = 10_000
 	maxPollDuration = 366 * 24 * time.Hour
+
+	modelPollDuration = 24 * time.Hour // of a poll that a model opens without a deadline
 )
 
 // A Poll is a poll as one viewer sees it. Of an anonymous poll nobody learns who voted; a model whose ballot is open
@@ -106,6 +119,7 @@ type Poll struct {
 	Votes  []Vote      // in the order they were first cast
 	Open   []BallotRef // ballots that are awaited
 	Each   Allowance   // what each of them may take; to a model that is asked, what its own may
+	Until  time.Time   // when the room stops waiting for the first of them; zero if none is awaited
 	Missed []BallotMissed
 	Closed *PollClosed // nil while it is open
 	Ended  time.Time
@@ -157,11 +171,11 @@ func (s *State) seated(by Identity) (string, error) {
 // the events that the same command has led to already; the poll follows them.
 func (s *State) pollEvents(m Meta, name string, c OpenPoll, autopilot Offset, before ...Event) ([]Event, error) {
 	at := s.head + 1 + Offset(len(before))
-	opened, err := s.checkPoll(m, c)
+	opened, err := s.checkPoll(m, c, autopilot)
 	if err != nil {
 		return nil, err
 	}
-	opened.Name, opened.Autopilot, opened.For = name, autopilot, s.principal(m.By, autopilot)
+	opened.Name, opened.For = name, s.principal(m.By, autopilot)
 	if opened.Anonymous {
 		opened.Seal = s.seal(at)
 	}
@@ -187,11 +201,16 @@ func (s *State) principal(by Identity, autopilot Offset) PersonID {
 	return ""
 }
 
-// checkPoll checks what somebody asks. Texts are trimmed.
-func (s *State) checkPoll(m Meta, c OpenPoll) (PollOpened, error) {
+// checkPoll checks what somebody asks, or what an autopilot does. Texts are trimmed. What models ask by themselves has an
+// end, so that polls nobody minds do not keep people from opening theirs.
+func (s *State) checkPoll(m Meta, c OpenPoll, autopilot Offset) (PollOpened, error) {
 	v := PollOpened{
 		Question: strings.TrimSpace(c.Question), Multiple: c.Multiple, Anonymous: c.Anonymous, Mandatory: c.Mandatory,
-		Quorum: c.Quorum, Tie: c.Tie, Among: append([]ModelID(nil), c.Among...),
+		Quorum: c.Quorum, Tie: c.Tie, Among: append([]ModelID(nil), c.Among...), Autopilot: autopilot,
+		People: c.People,
+	}
+	if _, model := m.By.Model(); model && autopilot == 0 && c.Deadline.IsZero() {
+		c.Deadline = m.At.Add(modelPollDuration)
 	}
 	if !c.Deadline.IsZero() {
 		v.Deadline = c.Deadline.Round(0).UTC() // as the log will say it
@@ -217,7 +236,7 @@ func firstReason(a, b Reason) Reason {
 }
 
 func (s *State) checkPollRoom(_ *Meta, v *PollOpened) *Error {
-	if open := s.polls.open(); open >= s.rules.Polls {
+	if open := s.polls.open(); v.Autopilot == 0 && open >= s.rules.Polls { // an autopilot has one, and a room one autopilot
 		return refuse(CodeConflict, "%d polls are open, and at most %d may be: close one first", open, s.rules.Polls)
 	}
 	if v.Anonymous && s.rules.Secret == "" {
@@ -269,6 +288,9 @@ func checkDeadline(m *Meta, v *PollOpened) *Error {
 
 // checkAmong wants models of the room, each once.
 func (s *State) checkAmong(_ *Meta, v *PollOpened) *Error {
+	if v.People && len(v.Among) > 0 {
+		return invalid("a poll is for people only, or for models only: choose one")
+	}
 	for i, id := range v.Among {
 		if findModel(s.info.Models, id) == nil {
 			return invalid("the room has no model %q that could vote", clip(valid(string(id))))

@@ -76,7 +76,7 @@ type CountBallots struct {
 // knows what the attempt before took: where it had an allowance, all of that.
 type ResumeBallot struct{ Ballot Offset }
 
-// ResumeBallots is ResumeBallot for an anonymous poll.
+// ResumeBallots is ResumeBallot for an anonymous poll. A server that has not the poll's secret gives its ballots up.
 type ResumeBallots struct{ Poll Offset }
 
 func (c CastBallot) decide(s *State, m Meta) ([]Event, error) { return s.castBallot(m, c) }
@@ -119,7 +119,9 @@ func (j CountJob) Retry() Command { return ResumeBallots(j) }
 
 // requestBallots asks the models of a poll to vote. If there is no money for it, it says so of each.
 func (s *State) requestBallots(m Meta, v PollOpened, at Offset, before []Event) []Event {
-	models := s.pick(func(id ModelID) bool { return len(v.Among) == 0 || slices.Contains(v.Among, id) })
+	models := s.pick(func(id ModelID) bool {
+		return !v.People && (len(v.Among) == 0 || slices.Contains(v.Among, id))
+	})
 	if len(models) == 0 {
 		return nil
 	}
@@ -195,11 +197,14 @@ func (s *State) counting(m Meta, id Offset) (*poll, error) {
 	case p == nil || !p.opened.Anonymous || p.over(m.At) || p.awaited() == 0:
 		return nil, refuse(CodeGone, "poll %d has no ballots to be counted", id)
 	}
-	return p, s.checkSeal(p)
+	return p, nil
 }
 
 func (s *State) countBallots(m Meta, c CountBallots) ([]Event, error) {
 	p, err := s.counting(m, c.Poll)
+	if err == nil {
+		err = s.checkSeal(p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -262,6 +267,12 @@ func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
 	p, err := s.counting(m, c.Poll)
 	if err != nil {
 		return nil, err
+	}
+	if s.checkSeal(p) != nil { // asking again leads nowhere
+		lost := p.missedBy(func(*ballot) bool { return true }, func(b *ballot) string {
+			return b.ref.Name + " cannot vote: this server has not the secret under which the poll was opened"
+		})
+		return s.conclude(m, p, lost), nil
 	}
 	return s.resumeEach(m, p, BallotResumed{Ballot: BallotRef{Poll: p.id}, Attempt: p.attempts + 1}, func(*ballot) bool { return true })
 }

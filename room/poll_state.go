@@ -53,7 +53,7 @@ type ballot struct {
 }
 
 func newPoll(e *Entry, v PollOpened) *poll {
-	return &poll{id: e.Offset, by: e.By, at: e.At, opened: v, attempts: 1, to: e.To}
+	return &poll{id: e.Offset, by: v.Opener(e.By), at: e.At, opened: v, attempts: 1, to: e.To}
 }
 
 // over reports whether the poll takes no votes any more: it is closed, or is about to be.
@@ -213,10 +213,12 @@ func (q *polls) opened() iter.Seq[*poll] {
 	}
 }
 
-// open is how many polls are open.
+// open is how many polls are open, but for an autopilot's vote.
 func (q *polls) open() (n int) {
-	for range q.opened() {
-		n++
+	for p := range q.opened() {
+		if p.opened.Autopilot == 0 {
+			n++
+		}
 	}
 	return n
 }
@@ -286,6 +288,7 @@ func (p *poll) view(viewer Identity) Poll {
 		b := &p.ballots[i]
 		if b.open && visible(b.to, viewer) {
 			v.Open = append(v.Open, b.ref)
+			v.Until = sooner(v.Until, b.until)
 		}
 		blind = blind || b.open && (viewer == System || viewer == ModelIdentity(b.ref.Model))
 	}

@@ -97,7 +97,8 @@ func pollCommands(t *rapid.T, s *State, text string) []func() Command {
 		c := OpenPoll{
 			Question: "Which? " + text, Multiple: flag("multiple"), Anonymous: flag("anonymous"), Mandatory: flag("mandatory"),
 			Quorum: rapid.IntRange(-1, 4).Draw(t, "quorum"), Tie: rapid.SampledFrom([]TieRule{"", TieCreator, TieFirst, "coin"}).Draw(t, "tie"),
-			Among: rapid.SliceOfN(anyModelID(), 0, 2).Draw(t, "among"),
+			Among:  rapid.SliceOfN(anyModelID(), 0, 2).Draw(t, "among"),
+			People: rapid.Bool().Draw(t, "people"),
 		}
 		for i := range rapid.IntRange(1, 4).Draw(t, "options") {
 			c.Options = append(c.Options, Option{fmt.Sprint("option ", i), text})
@@ -284,7 +285,7 @@ func TestAnonymousVotesNameNobody(t *testing.T) {
 }
 
 // A log says the same to a server that has not the secret, or another one. Only there nobody votes any more: a voter
-// would have a second pseudonym.
+// would have a second pseudonym. Models are not asked for ever in vain.
 func TestASecretIsNoPartOfTheLog(t *testing.T) {
 	w := councilWith(t, smallRules())
 	will := PersonIdentity("wilhelmina")
@@ -308,7 +309,11 @@ func TestASecretIsNoPartOfTheLog(t *testing.T) {
 				t.Errorf("secret %q, %T: %v", secret, c, err)
 			}
 		}
-		_, err := s.Decide(Meta{At: w.at, By: will}, poll)
+		lost, err := s.Decide(Meta{At: w.at, By: System}, ResumeBallots{id})
+		if _, missed := lost[0].(BallotMissed); err != nil || !missed || len(lost) != len(s.View(will, 0).Polls[0].Open) {
+			t.Errorf("secret %q: the ballots are resumed: %v, %+v", secret, err, lost)
+		}
+		_, err = s.Decide(Meta{At: w.at, By: will}, poll)
 		if (err != nil) != (secret == "") {
 			t.Errorf("secret %q: open another anonymous poll: %v", secret, err)
 		}

@@ -32,6 +32,9 @@ func (s *State) startAutopilot(m Meta, c StartAutopilot) ([]Event, error) {
 	if started.Lead, err = lead(c, started.Models); err != nil {
 		return nil, err
 	}
+	if err := s.checkCrowd(c.Mode, len(started.Models)); err != nil {
+		return nil, err
+	}
 	if started.Turns, err = s.turns(c, len(started.Models)); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,26 @@ func lead(c StartAutopilot, models []ModelID) (ModelID, error) {
 		return c.Lead, nil
 	}
 	return "", invalid("mode of an autopilot: use round_robin, leader, debate, relay or consensus")
+}
+
+// checkCrowd refuses more models than can speak at once, or be voted on, in a mode.
+func (s *State) checkCrowd(mode Mode, models int) error {
+	if mode == Consensus && models > mostOptions {
+		return invalid("mode %s ends in a vote on the proposals: name at most %d models", mode, mostOptions)
+	}
+	together := 1
+	switch mode {
+	case Consensus:
+		together = models
+	case Leader:
+		together = models - 1
+	case RoundRobin, Debate, Relay:
+	}
+	if most := s.rules.MaxReplies; together > most {
+		return invalid("in mode %s %d models speak at once, and at most %d replies may be under way: name fewer models, or take another mode",
+			mode, together, most)
+	}
+	return nil
 }
 
 // turns is how many turns there may be. Where each speaks once there are as many as models.
@@ -166,13 +189,18 @@ func (s *State) pauseFor(m Meta, events []Event) []Event {
 	return events
 }
 
-func (s *State) viewAutopilot() *Autopilot {
-	if s.autopilot == nil {
+func (s *State) viewAutopilot(viewer Identity) *Autopilot {
+	a := s.autopilot
+	if a == nil || !visible(a.to, viewer) {
 		return nil
 	}
-	a := s.autopilot
 	v := a.Autopilot
-	v.Guides = slices.Clone(v.Guides)
+	v.Guides = nil
+	for _, g := range a.guides {
+		if visible(g.to, viewer) {
+			v.Guides = append(v.Guides, g.Message)
+		}
+	}
 	if v.Ended == nil && v.Poll == 0 {
 		v.Next = s.plan(a).next().models
 	}

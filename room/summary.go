@@ -36,6 +36,7 @@ type SummaryWritten struct {
 type SummaryFailed struct {
 	Summary Offset `json:"summary"`
 	Reason  string `json:"reason"`
+	Served  string `json:"served,omitempty"`
 	Usage   Usage  `json:"usage,omitzero"`
 }
 
@@ -64,6 +65,7 @@ type CompleteSummary struct {
 type FailSummary struct {
 	Summary Offset
 	Reason  string
+	Served  string
 	Usage   Usage
 }
 
@@ -198,7 +200,7 @@ func (s *State) failSummary(m Meta, c FailSummary) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{SummaryFailed{Summary: open.id, Reason: brief(c.Reason), Usage: Usage{}.plus(c.Usage)}}, nil
+	return []Event{SummaryFailed{Summary: open.id, Reason: brief(c.Reason), Served: brief(c.Served), Usage: Usage{}.plus(c.Usage)}}, nil
 }
 
 func (s *State) resumeSummary(m Meta, c ResumeSummary) ([]Event, error) {

@@ -13,7 +13,9 @@ type autopilot struct {
 	heard  int       // turns begun when a person last resumed or guided it
 	held   Cost      // what turns and ballots may still cost, beside Spent
 	voting []ballotHold
-	closed *PollClosed // the vote that is over
+	closed *PollClosed  // the vote that is over
+	guides []remembered // what people said to mind, oldest first
+	to     []Identity   // who may see it; empty means everyone
 }
 
 // taken is a turn that has begun.
@@ -50,7 +52,7 @@ type ballotHold struct {
 // applyAutopilot folds what an entry means to the autopilot.
 func (s *State) applyAutopilot(e *Entry) {
 	if v, ok := e.Event.(AutopilotStarted); ok {
-		s.autopilot = &autopilot{Autopilot: Autopilot{ID: e.Offset, By: e.By, Started: v}}
+		s.autopilot = &autopilot{Autopilot: Autopilot{ID: e.Offset, By: e.By, Started: v}, to: e.To}
 		return
 	}
 	if s.autopilot != nil {
@@ -116,7 +118,7 @@ func (a *autopilot) fold(e *Entry) {
 		a.guided(e, v)
 	case AutopilotEnded:
 		if v.Autopilot == a.ID {
-			*a = autopilot{Autopilot: a.Autopilot}
+			*a = autopilot{Autopilot: a.Autopilot, guides: a.guides, to: a.to}
 			a.Ended, a.Paused, a.Poll = &v, false, 0
 		}
 	}
@@ -205,8 +207,8 @@ func (a *autopilot) guided(e *Entry, v AutopilotGuided) {
 		return
 	}
 	a.heard = len(a.turns)
-	kept := a.Guides[max(0, len(a.Guides)-maxGuides+1):]
-	a.Guides = append(kept[:len(kept):len(kept)], guide)
+	kept := a.guides[max(0, len(a.guides)-maxGuides+1):]
+	a.guides = append(kept[:len(kept):len(kept)], remembered{guide, e.To})
 }
 
 func (a *autopilot) turn(reply Offset) *taken {

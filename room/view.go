@@ -49,7 +49,7 @@ func (s *State) View(viewer Identity, n int) View {
 		}
 	}
 	v.Polls = s.viewPolls(viewer)
-	v.Autopilot = s.viewAutopilot()
+	v.Autopilot = s.viewAutopilot(viewer)
 	v.Policy = s.policy
 	v.Accounts = s.viewAccounts()
 	v.Summary = s.summary.view()

@@ -53,7 +53,7 @@ func votersSecret(cfg config.Config) (string, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = []byte(newSecret() + "\n")
-		err = os.WriteFile(path, text, 0o600)
+		err = writeFile(path, text)
 	}
 	secret := strings.TrimSpace(string(text))
 	if err == nil && secret == "" {
@@ -63,6 +63,36 @@ func votersSecret(cfg config.Config) (string, error) {
 		return "", fmt.Errorf("the secret of anonymous polls, %s: %w", path, err)
 	}
 	return secret, nil
+}
+
+// writeFile writes a private file so that after a crash it is there whole or not at all.
+func writeFile(path string, text []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // only its owner may read it
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes the names of a folder's files outlast a crash.
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func newSecret() string {

@@ -66,7 +66,7 @@ func accounts(a room.Accounts, v room.View) *roompb.Accounts {
 func accountEvents(e *room.Entry) []*roompb.ServerEvent {
 	switch v := e.Event.(type) {
 	case room.PolicyChanged:
-		changed := &roompb.PolicyChanged{Policy: policy(v.Policy)}
+		changed := &roompb.PolicyChanged{Policy: policy(v.Policy), ChangedByName: v.Name}
 		changed.ChangedById, _ = member(e.By)
 		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_PolicyChanged{PolicyChanged: changed}})
 	case room.UsageRecorded:
@@ -80,7 +80,7 @@ func accountEvents(e *room.Entry) []*roompb.ServerEvent {
 		}}})
 	case room.SummaryWritten:
 		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_SummaryWritten{SummaryWritten: &roompb.SummaryWritten{
-			Summary: &roompb.Summary{UptoMessageId: messageID(v.Upto), Text: v.Text, WrittenAt: timestamppb.New(e.At)},
+			Summary: &roompb.Summary{UptoOffset: uint64(v.Upto), Text: v.Text, WrittenAt: timestamppb.New(e.At)},
 			Usage:   usage(v.Usage), Served: v.Served,
 		}}})
 	case room.SummaryFailed:
@@ -88,7 +88,7 @@ func accountEvents(e *room.Entry) []*roompb.ServerEvent {
 			return nil
 		}
 		return one(&roompb.ServerEvent{Payload: &roompb.ServerEvent_Spent{Spent: &roompb.Spent{
-			Purpose: roompb.Purpose_PURPOSE_SUMMARY, Usage: usage(v.Usage),
+			Purpose: roompb.Purpose_PURPOSE_SUMMARY, Served: v.Served, Usage: usage(v.Usage),
 		}}})
 	}
 	return nil

@@ -167,7 +167,7 @@ func (c encoder) state(v *hub.View) *roompb.RoomState {
 	out.Autopilot, out.Policy = c.autopilot(v.Autopilot), policy(v.Policy)
 	out.Accounts = accounts(v.Accounts, v.View)
 	if s := v.Summary; s != nil {
-		out.Summary = &roompb.Summary{UptoMessageId: messageID(s.Upto), Text: s.Text, WrittenAt: timestamppb.New(s.At)}
+		out.Summary = &roompb.Summary{UptoOffset: uint64(s.Upto), Text: s.Text, WrittenAt: timestamppb.New(s.At)}
 	}
 	return out
 }

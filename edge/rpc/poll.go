@@ -123,8 +123,9 @@ func (c encoder) opened(id room.ID, poll room.Offset, by room.Identity, at time.
 		PollId: messageID(poll), RoomId: string(id), CreatorName: v.Name, Question: v.Question,
 		AllowMultiple: v.Multiple, Anonymous: v.Anonymous, Mandatory: v.Mandatory, Status: roompb.PollStatus_POLL_OPEN,
 		CreatedAt: timestamppb.New(at), Quorum: uint32(max(v.Quorum, 0)), TieRule: ties[v.Tie], AutopilotId: optionalID(v.Autopilot),
+		PeopleOnly: v.People,
 	}
-	out.CreatorId, out.CreatorType = member(by)
+	out.CreatorId, out.CreatorType = member(v.Opener(by))
 	for i, o := range v.Options {
 		out.Options = append(out.Options, &roompb.PollOption{Id: optionID(poll, i+1), Text: o.Text, Description: o.Description})
 	}
@@ -204,7 +205,7 @@ func voted(e *room.Entry, v room.VoteCast) []*roompb.ServerEvent {
 	added := without(v.Options, v.Was)
 	first := &roompb.PollVoted{
 		OptionIds: optionIDs(v.Poll, v.Options), AddedOptionIds: optionIDs(v.Poll, added),
-		RemovedOptionIds: optionIDs(v.Poll, without(v.Was, v.Options)),
+		RemovedOptionIds: optionIDs(v.Poll, without(v.Was, v.Options)), BallotsCounted: v.Voter != "",
 	}
 	all := []*roompb.PollVoted{first}
 	for i := 1; i < len(added); i++ {

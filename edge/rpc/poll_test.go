@@ -89,6 +89,44 @@ func TestPollShowsWhatItsViewShows(t *testing.T) {
 	}
 }
 
+// An autopilot's vote is of nobody in particular, a question may be for people only, and clients hear when the ballots of
+// an anonymous poll are counted, who changed the policy and how far a summary goes.
+func TestWhatClientsAreToldOfACouncil(t *testing.T) {
+	gpt := room.ModelIdentity("gpt")
+	events := func(by room.Identity, e room.Event) []*roompb.ServerEvent {
+		return decoded(t, &hub.Item{Entry: &room.Entry{Offset: 17, By: by, Event: e}})
+	}
+	vote := events(gpt, room.PollOpened{Name: "Autopilot", Question: "Which?", Autopilot: 3})
+	said, opened := vote[0].GetMessageReceived().GetMessage(), vote[1].GetPollCreated().GetPoll()
+	if said.GetSenderId() != "" || said.GetSenderName() != "Autopilot" || said.GetSenderType() != 0 {
+		t.Errorf("%v", said)
+	}
+	if opened.GetCreatorId() != "" || opened.GetCreatorName() != "Autopilot" || opened.GetCreatorType() != 0 || opened.GetPeopleOnly() {
+		t.Errorf("%v", opened)
+	}
+	asked := events(gpt, room.PollOpened{Name: "GPT", Question: "Which?", People: true})[1].GetPollCreated().GetPoll()
+	if asked.GetCreatorId() != "gpt" || !asked.GetPeopleOnly() {
+		t.Errorf("%v", asked)
+	}
+	for voter, counted := range map[room.Identity]bool{"": false, "voter/x": true} {
+		cast := events(room.System, room.VoteCast{Poll: 17, Voter: voter, Options: []int{1}})[0].GetPollVoted()
+		if cast.GetBallotsCounted() != counted || cast.GetVote().GetVoterId() != "" {
+			t.Errorf("%v", cast)
+		}
+	}
+	changed := events(room.PersonIdentity("ada"), room.PolicyChanged{Name: "Ada"})[0].GetPolicyChanged()
+	if changed.GetChangedById() != "ada" || changed.GetChangedByName() != "Ada" {
+		t.Errorf("%v", changed)
+	}
+	if s := events(room.System, room.SummaryWritten{Upto: 9, Text: "s"})[0].GetSummaryWritten().GetSummary(); s.GetUptoOffset() != 9 {
+		t.Errorf("%v", s)
+	}
+	failed := events(room.System, room.SummaryFailed{Served: "m", Usage: room.Usage{Input: 1}})[0].GetSpent()
+	if failed.GetServed() != "m" {
+		t.Errorf("%v", failed)
+	}
+}
+
 func TestWhatNamesAPollIsChecked(t *testing.T) {
 	for _, c := range []struct {
 		msg  *roompb.ClientMessage

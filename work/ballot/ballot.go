@@ -5,7 +5,8 @@
 // the poll, is asked for once more, with what was wrong; then the ballot is missed, with a reason for people. Each
 // BallotJob that is still wanted ends in exactly one CastBallot or MissBallot; each CountJob, which is all ballots of an
 // anonymous poll, in one CountBallots, whose votes are in random order. A job that is not wanted any more writes nothing but
-// what its calls took, by RecordUsage.
+// what its calls took, by RecordUsage. A model that has not finished shortly before the room stops waiting has missed its
+// ballot: what it took is accounted for, and the votes of the others count.
 //
 // Promised is one fact per ballot that this process finishes, not two calls at most: after a crash the room asks again.
 package ballot

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
@@ -38,6 +39,69 @@ func TestNewNeedsItsCollaborators(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+// A thinker plays the cast, but gpt-5 thinks for ever and is never silent.
+type thinker struct{ *cast }
+
+func (m thinker) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Delta, error] {
+	if len(req.Models) == 0 || req.Models[0] != "gpt-5" {
+		return m.cast.Stream(ctx, req)
+	}
+	return func(yield func(llm.Delta, error) bool) {
+		for {
+			select {
+			case <-time.After(10 * time.Second):
+				if !yield(llm.Delta{Reasoning: "hm"}, nil) {
+					return
+				}
+			case <-ctx.Done():
+				yield(llm.Delta{}, context.Cause(ctx))
+				return
+			}
+		}
+	}
+}
+
+// A model that never finishes misses its ballot before the room stops waiting; the votes of the others count.
+func TestSlowModelCostsNobodyElseTheirVote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := votes(`{"options":[1]}`)
+		d := &desk{view: council()}
+		d.view.Polls[0].Opened.Anonymous = true
+		d.view.Polls[0].Until = time.Now().Add(room.DefaultRules().BallotTime)
+		w := newWorker(t, thinker{&cast{parts: map[string]part{"": {one}, "ada-1": {one}}}}, nil)
+		ctx, cancel := context.WithDeadline(t.Context(), d.view.Polls[0].Until) // as the room ends the job
+		defer cancel()
+		if err := w.Do(ctx, room.CountJob{Poll: 20}, d); err != nil {
+			t.Fatal(err)
+		}
+		c := d.only(t).(room.CountBallots)
+		if len(c.Votes) != 2 || len(c.Missed) != 1 {
+			t.Fatalf("counted %+v, want two votes and a miss", c)
+		}
+		if m := c.Missed[0]; m.Ballot != 22 || !strings.Contains(m.Reason, "in time") || m.Usage.Input == 0 || m.Usage.Output == 0 {
+			t.Errorf("missed %+v, want ballot 22 with a reason and what it took", m)
+		}
+	})
+}
+
+// A single ballot ends in time, too; one whose time is over already is not asked for.
+func TestSlowModelMissesItsBallot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, left := range []time.Duration{time.Minute, 0} {
+			d := &desk{view: council()}
+			d.view.Polls[0].Until = time.Now().Add(left)
+			err := newWorker(t, thinker{&cast{}}, nil).Do(t.Context(), room.BallotJob{Ballot: 22, Poll: 20, Model: "gpt"}, d)
+			m, ok := d.only(t).(room.MissBallot)
+			if err != nil || !ok || !strings.Contains(m.Reason, "in time") || (m.Usage.Output > 0) != (left > 0) {
+				t.Errorf("%v left: %v, %+v", left, err, d.commands)
+			}
+			if left > 0 && !time.Now().Before(d.view.Polls[0].Until) {
+				t.Error("it ended when the room had stopped waiting")
+			}
+		}
+	})
 }
 
 // once and twice are what one and two calls take.

@@ -2,7 +2,9 @@ package ballot
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"parley/llm"
 	"parley/room"
@@ -47,10 +49,14 @@ func (w *Worker) decide(ctx context.Context, v room.View, p room.Poll, ref room.
 			d.missed, d.cause = talk.First(d.missed, err.Error()), err
 			return d
 		}
-		a := w.asker.Ask(ctx, call, nil)
+		a := w.ask(ctx, call, p.Until)
 		d.calls++
 		d.usage = talk.Add(d.usage, a.Usage)
 		d.served = talk.First(a.Served, d.served)
+		if errors.Is(a.Err, errLate) {
+			d.missed, d.cause = ref.Name+" did not vote in time", a.Err
+			return d
+		}
 		if a.Err != nil {
 			d.missed, d.cause = w.asker.Why(ref.Name, a.Err), a.Err
 			return d
@@ -72,6 +78,31 @@ func (w *Worker) decide(ctx context.Context, v room.View, p room.Poll, ref room.
 		req.Messages = reproach(req.Messages, a, heard.wrong)
 	}
 }
+
+// errLate ends a call that takes longer than the room waits.
+var errLate = errors.New("the ballot took too long")
+
+// ask has the model answer, early enough for the outcome to be written until the room stops waiting. A zero until is
+// never.
+func (w *Worker) ask(ctx context.Context, req llm.Request, until time.Time) talk.Answer {
+	if until.IsZero() {
+		return w.asker.Ask(ctx, req, nil)
+	}
+	left := until.Sub(w.cfg.Clock.Now())
+	if left -= margin(left); left <= 0 {
+		return talk.Answer{Err: errLate}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm := w.cfg.Clock.AfterFunc(left, func() { cancel(errLate) })
+	defer alarm.Stop()
+	return w.asker.Ask(ctx, req, nil)
+}
+
+const mostMargin = 10 * time.Second
+
+// margin is how much of the time that is left is kept for writing the outcome.
+func margin(left time.Duration) time.Duration { return min(left/8, mostMargin) }
 
 func seat(v room.View, id room.ModelID) (room.Model, bool) {
 	for _, m := range v.Info.Models {

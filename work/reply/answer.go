@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"parley/room"
@@ -71,10 +72,10 @@ func (w *Worker) end(t *task, a *answer) room.Command {
 		asked = append(asked, m.model.ID)
 		a.mention(m, t.view.Info.Models)
 	}
-	if a.text() == "" {
+	if blank(a) {
 		a.paragraph(wish.text())
 	}
-	if a.text() == "" {
+	if blank(a) {
 		return room.FailReply{Reply: t.ID, Reason: t.Name + " answered nothing: ask again, or in other words", Served: a.Served, Usage: a.Usage}
 	}
 	return room.CompleteReply{
@@ -82,6 +83,9 @@ func (w *Worker) end(t *task, a *answer) room.Command {
 		Finish: wish.finish, Ask: wish.ask, Poll: wish.poll,
 	}
 }
+
+// blank reports whether nothing was said: spaces are nothing.
+func blank(a *answer) bool { return strings.TrimSpace(a.text()) == "" }
 
 // put writes the outcome. A completed reply is never lost for what it wishes beside its text: what the room refuses of
 // that is left out.

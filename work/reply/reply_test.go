@@ -52,6 +52,7 @@ func TestOutcomes(t *testing.T) {
 		{"cut rune", []step{text("\xe8\xb1"), text("\x86 "), text("\xe8")}, room.CompleteReply{Reply: 8, Text: "豆 "}},
 		{"reasoning is not said", []step{{Delta: llm.Delta{Reasoning: "hm"}}, text("Peas.")}, room.CompleteReply{Reply: 8, Text: "Peas."}},
 		{"nothing", []step{usage}, room.FailReply{Reply: 8, Served: "claude-9-0304", Usage: room.Usage{Input: 10, Output: 3, Cost: 50}, Reason: "Claude answered nothing: ask again, or in other words"}},
+		{"nothing but blanks", []step{text(" \n"), text("\t")}, room.FailReply{Reply: 8, Reason: "Claude answered nothing: ask again, or in other words"}},
 		{"nothing but the name", []step{text("Claude:")}, room.FailReply{Reply: 8, Reason: "Claude answered nothing: ask again, or in other words"}},
 		{
 			"too long",

@@ -74,7 +74,7 @@ func askOffer() llm.Tool {
 func (w *Worker) offered(t *task) []llm.Tool {
 	offers := []llm.Tool{w.tools.optOut}
 	if t.turn != nil {
-		if t.mayEnd() {
+		if t.turn.Part.MayEnd() {
 			offers = append(offers, w.tools.finish, w.tools.ask)
 		}
 		return offers

@@ -8,16 +8,6 @@ import (
 	"parley/work/talk"
 )
 
-// mayEnd reports whether a turn's part may end the work, by finish or ask_people.
-func (t *task) mayEnd() bool {
-	switch t.turn.Part {
-	case room.Speaker, room.Lead, room.Judge, room.Runner:
-		return true
-	case room.Follower, room.Debater, room.Proposer:
-	}
-	return false
-}
-
 // describeTurn says what the models work on by themselves, and what is asked of this turn.
 func (t *task) describeTurn(b *strings.Builder, who *talk.Names) {
 	p := t.view.Autopilot
@@ -31,7 +21,7 @@ func (t *task) describeTurn(b *strings.Builder, who *talk.Names) {
 	}
 	b.WriteString("\n")
 	t.describeGuides(b, who)
-	if t.mayEnd() {
+	if t.turn.Part.MayEnd() {
 		fmt.Fprintf(b, "If the goal is reached, use the tool %s with the result. If only people can decide how to go on, use the tool %s. Otherwise take the work one step further.\n", finishTool, askTool)
 	}
 	if t.turn.Last {

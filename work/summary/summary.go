@@ -129,7 +129,7 @@ func (w *Worker) outcome(ctx context.Context, v room.View, j room.SummaryJob) ro
 
 // end decides how the job ends.
 func (w *Worker) end(j room.SummaryJob, a talk.Answer) room.Command {
-	fail := room.FailSummary{Summary: j.Summary, Usage: a.Usage}
+	fail := room.FailSummary{Summary: j.Summary, Served: a.Served, Usage: a.Usage}
 	text := strings.TrimSpace(strings.ToValidUTF8(a.Text, "\uFFFD"))
 	switch {
 	case errors.Is(a.Err, errLate):

@@ -206,9 +206,9 @@ func TestEndings(t *testing.T) {
 	}{
 		{"written", writer{text: " They"}, job, nil, room.CompleteSummary{Summary: 30, Text: "They They They They", Served: "served", Usage: taken}, ""},
 		{"bad UTF-8", writer{text: "a\xff"}, job, nil, room.CompleteSummary{Summary: 30, Text: strings.Repeat("a\ufffd", 4), Served: "served", Usage: taken}, ""},
-		{"nothing", writer{}, job, nil, room.FailSummary{Summary: 30, Usage: taken}, "answered nothing"},
-		{"blanks", writer{text: " \n"}, job, nil, room.FailSummary{Summary: 30, Usage: taken}, "answered nothing"},
-		{"declined", writer{also: llm.Delta{OptedOut: true}, text: "x"}, job, nil, room.FailSummary{Summary: 30, Usage: taken}, "answered nothing"},
+		{"nothing", writer{}, job, nil, room.FailSummary{Summary: 30, Served: "served", Usage: taken}, "answered nothing"},
+		{"blanks", writer{text: " \n"}, job, nil, room.FailSummary{Summary: 30, Served: "served", Usage: taken}, "answered nothing"},
+		{"declined", writer{also: llm.Delta{OptedOut: true}, text: "x"}, job, nil, room.FailSummary{Summary: 30, Served: "served", Usage: taken}, "answered nothing"},
 		{"refused", writer{err: &llm.Error{Kind: llm.Overloaded, Provider: "vendor"}}, job, nil, room.FailSummary{Summary: 30}, "vendor has too much to do"},
 		{"silent", writer{wait: time.Hour}, job, nil, nil, "silent for 60s"},
 		{"slow", writer{wait: 200 * time.Second, text: "x"}, job, nil, nil, "longer than 2m0s"},

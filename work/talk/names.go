@@ -42,7 +42,7 @@ func NewNames(v room.View, self room.ModelID) *Names {
 // offices are names that models take for somebody with a say over them, or for themselves.
 var offices = [...]string{
 	"", "system", "server", "developer", "assistant", "user", "human", "tool", "function", "moderator", "admin",
-	"administrator", "operator", "parley", "you",
+	"administrator", "operator", "autopilot", "parley", "you",
 }
 
 // Of names the writer of a message, as it is called now.

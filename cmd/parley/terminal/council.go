@@ -41,7 +41,7 @@ func (s *story) applyCouncil(ev client.Event) {
 	case client.AutopilotEnded:
 		s.tell(e.Stamp, ended(e.End))
 	case client.PolicyChanged:
-		s.tell(e.Stamp, byWhom("The policy was changed", s.nameOf(e.UserID))+": "+policyText(e.Policy))
+		s.tell(e.Stamp, byWhom("The policy was changed", Line(firstNonEmpty(e.Name, s.nameOf(e.UserID))))+": "+policyText(e.Policy))
 	case client.SummaryWritten:
 		s.tell(e.Stamp, "Older messages were summarised for the models.")
 	}
@@ -97,6 +97,7 @@ func (s *story) standing(p *client.Poll) string {
 		{p.Multiple, "several options"},
 		{p.Anonymous, "anonymous"},
 		{p.Mandatory, "mandatory"},
+		{p.PeopleOnly, "for people only"},
 		{p.Quorum > 0, fmt.Sprintf("quorum %d", p.Quorum)},
 	} {
 		if flag.set {

@@ -1403,8 +1403,10 @@ type Poll struct {
 	// Who closed it; empty while it is open, and if nobody did.
 	ClosedById   string `protobuf:"bytes,57,opt,name=closed_by_id,json=closedById,proto3" json:"closed_by_id,omitempty"`
 	ClosedByName string `protobuf:"bytes,58,opt,name=closed_by_name,json=closedByName,proto3" json:"closed_by_name,omitempty"`
-	// The autopilot that asks; empty on every other poll.
-	AutopilotId   string `protobuf:"bytes,59,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	// The autopilot that asks; empty on every other poll. With it creator_id is empty: nobody in particular opened the poll.
+	AutopilotId string `protobuf:"bytes,59,opt,name=autopilot_id,json=autopilotId,proto3" json:"autopilot_id,omitempty"`
+	// Only people vote: no model is asked.
+	PeopleOnly    bool `protobuf:"varint,60,opt,name=people_only,json=peopleOnly,proto3" json:"people_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1598,6 +1600,13 @@ func (x *Poll) GetAutopilotId() string {
 		return x.AutopilotId
 	}
 	return ""
+}
+
+func (x *Poll) GetPeopleOnly() bool {
+	if x != nil {
+		return x.PeopleOnly
+	}
+	return false
 }
 
 // A vote that is wanted of a model, or was.
@@ -2379,8 +2388,9 @@ func (x *Autopilot) GetEnded() *AutopilotEnded {
 // What was said in a room up to a message, in a few words that a model wrote.
 type Summary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The newest message that it tells of.
-	UptoMessageId string                 `protobuf:"bytes,1,opt,name=upto_message_id,json=uptoMessageId,proto3" json:"upto_message_id,omitempty"`
+	// It tells of the messages whose events have this offset, or a smaller one. No message's id: a reply's is smaller than
+	// its event's offset.
+	UptoOffset    uint64                 `protobuf:"varint,1,opt,name=upto_offset,json=uptoOffset,proto3" json:"upto_offset,omitempty"`
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	WrittenAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=written_at,json=writtenAt,proto3" json:"written_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2417,11 +2427,11 @@ func (*Summary) Descriptor() ([]byte, []int) {
 	return file_api_room_room_proto_rawDescGZIP(), []int{16}
 }
 
-func (x *Summary) GetUptoMessageId() string {
+func (x *Summary) GetUptoOffset() uint64 {
 	if x != nil {
-		return x.UptoMessageId
+		return x.UptoOffset
 	}
-	return ""
+	return 0
 }
 
 func (x *Summary) GetText() string {
@@ -6266,9 +6276,11 @@ type PollVoted struct {
 	// The options that lose one vote, since the voter voted for them before.
 	RemovedOptionIds []string `protobuf:"bytes,52,rep,name=removed_option_ids,json=removedOptionIds,proto3" json:"removed_option_ids,omitempty"`
 	// The event before told the whole vote; the fields from 50 on are empty in this one.
-	Continued     bool `protobuf:"varint,53,opt,name=continued,proto3" json:"continued,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Continued bool `protobuf:"varint,53,opt,name=continued,proto3" json:"continued,omitempty"`
+	// One of the models' votes of an anonymous poll, which are counted all at once: no ballot is awaited any more.
+	BallotsCounted bool `protobuf:"varint,54,opt,name=ballots_counted,json=ballotsCounted,proto3" json:"ballots_counted,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PollVoted) Reset() {
@@ -6346,6 +6358,13 @@ func (x *PollVoted) GetRemovedOptionIds() []string {
 func (x *PollVoted) GetContinued() bool {
 	if x != nil {
 		return x.Continued
+	}
+	return false
+}
+
+func (x *PollVoted) GetBallotsCounted() bool {
+	if x != nil {
+		return x.BallotsCounted
 	}
 	return false
 }
@@ -7004,7 +7023,9 @@ type PolicyChanged struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Policy *Policy                `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Who changed it.
-	ChangedById   string `protobuf:"bytes,2,opt,name=changed_by_id,json=changedById,proto3" json:"changed_by_id,omitempty"`
+	ChangedById string `protobuf:"bytes,2,opt,name=changed_by_id,json=changedById,proto3" json:"changed_by_id,omitempty"`
+	// Empty where the room began with it.
+	ChangedByName string `protobuf:"bytes,3,opt,name=changed_by_name,json=changedByName,proto3" json:"changed_by_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7049,6 +7070,13 @@ func (x *PolicyChanged) GetPolicy() *Policy {
 func (x *PolicyChanged) GetChangedById() string {
 	if x != nil {
 		return x.ChangedById
+	}
+	return ""
+}
+
+func (x *PolicyChanged) GetChangedByName() string {
+	if x != nil {
+		return x.ChangedByName
 	}
 	return ""
 }
@@ -7489,7 +7517,7 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12(\n" +
-	"\x05votes\x18\x04 \x03(\v2\x12.api.room.PollVoteR\x05votes\"\xa4\a\n" +
+	"\x05votes\x18\x04 \x03(\v2\x12.api.room.PollVoteR\x05votes\"\xc5\a\n" +
 	"\x04Poll\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x1d\n" +
@@ -7517,7 +7545,9 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\fclosed_by_id\x189 \x01(\tR\n" +
 	"closedById\x12$\n" +
 	"\x0eclosed_by_name\x18: \x01(\tR\fclosedByName\x12!\n" +
-	"\fautopilot_id\x18; \x01(\tR\vautopilotId\"R\n" +
+	"\fautopilot_id\x18; \x01(\tR\vautopilotId\x12\x1f\n" +
+	"\vpeople_only\x18< \x01(\bR\n" +
+	"peopleOnly\"R\n" +
 	"\x06Ballot\x12\x15\n" +
 	"\x06llm_id\x18\x01 \x01(\tR\x05llmId\x12\x19\n" +
 	"\bllm_name\x18\x02 \x01(\tR\allmName\x12\x16\n" +
@@ -7584,9 +7614,10 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x06paused\x18\r \x01(\bR\x06paused\x12\x17\n" +
 	"\apoll_id\x18\x0e \x01(\tR\x06pollId\x12)\n" +
 	"\x06guides\x18\x0f \x03(\v2\x11.api.room.MessageR\x06guides\x12.\n" +
-	"\x05ended\x18\x10 \x01(\v2\x18.api.room.AutopilotEndedR\x05ended\"\x80\x01\n" +
-	"\aSummary\x12&\n" +
-	"\x0fupto_message_id\x18\x01 \x01(\tR\ruptoMessageId\x12\x12\n" +
+	"\x05ended\x18\x10 \x01(\v2\x18.api.room.AutopilotEndedR\x05ended\"y\n" +
+	"\aSummary\x12\x1f\n" +
+	"\vupto_offset\x18\x01 \x01(\x04R\n" +
+	"uptoOffset\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x129\n" +
 	"\n" +
 	"written_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\twrittenAt\"\xf5\x01\n" +
@@ -7878,7 +7909,7 @@ const file_api_room_room_proto_rawDesc = "" +
 	"LLMRemoved\x12\x15\n" +
 	"\x06llm_id\x18\x01 \x01(\tR\x05llmId\"1\n" +
 	"\vPollCreated\x12\"\n" +
-	"\x04poll\x18\x01 \x01(\v2\x0e.api.room.PollR\x04poll\"\xfe\x01\n" +
+	"\x04poll\x18\x01 \x01(\v2\x0e.api.room.PollR\x04poll\"\xa7\x02\n" +
 	"\tPollVoted\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12\x1b\n" +
 	"\toption_id\x18\x02 \x01(\tR\boptionId\x12&\n" +
@@ -7887,7 +7918,8 @@ const file_api_room_room_proto_rawDesc = "" +
 	"option_ids\x182 \x03(\tR\toptionIds\x12(\n" +
 	"\x10added_option_ids\x183 \x03(\tR\x0eaddedOptionIds\x12,\n" +
 	"\x12removed_option_ids\x184 \x03(\tR\x10removedOptionIds\x12\x1c\n" +
-	"\tcontinued\x185 \x01(\bR\tcontinued\"\xe5\x01\n" +
+	"\tcontinued\x185 \x01(\bR\tcontinued\x12'\n" +
+	"\x0fballots_counted\x186 \x01(\bR\x0eballotsCounted\"\xe5\x01\n" +
 	"\n" +
 	"PollClosed\x12\x17\n" +
 	"\apoll_id\x18\x01 \x01(\tR\x06pollId\x12 \n" +
@@ -7939,10 +7971,11 @@ const file_api_room_room_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x17\n" +
 	"\apoll_id\x18\a \x01(\tR\x06pollId\x12\x14\n" +
 	"\x05turns\x18\b \x01(\rR\x05turns\x12%\n" +
-	"\x05spent\x18\t \x01(\v2\x0f.api.room.UsageR\x05spent\"]\n" +
+	"\x05spent\x18\t \x01(\v2\x0f.api.room.UsageR\x05spent\"\x85\x01\n" +
 	"\rPolicyChanged\x12(\n" +
 	"\x06policy\x18\x01 \x01(\v2\x10.api.room.PolicyR\x06policy\x12\"\n" +
-	"\rchanged_by_id\x18\x02 \x01(\tR\vchangedById\"\xc2\x01\n" +
+	"\rchanged_by_id\x18\x02 \x01(\tR\vchangedById\x12&\n" +
+	"\x0fchanged_by_name\x18\x03 \x01(\tR\rchangedByName\"\xc2\x01\n" +
 	"\x05Spent\x12+\n" +
 	"\apurpose\x18\x01 \x01(\x0e2\x11.api.room.PurposeR\apurpose\x12\x15\n" +
 	"\x06llm_id\x18\x02 \x01(\tR\x05llmId\x12\x13\n" +
