@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -527,6 +528,45 @@ func TestADeadlineOpensARoom(t *testing.T) {
 		}
 		if len(closed) != 2 || closed[0].Sub(deadlines[0]) > 10*time.Second || closed[1].Sub(deadlines[1]) > 10*time.Second {
 			t.Errorf("closed at %v, want at %v", closed, deadlines)
+		}
+	})
+}
+
+// A heedless worker asks for a summary and never writes it. It remembers what each attempt at it might take.
+type heedless struct{ allowed chan room.Allowance }
+
+func (h heedless) Do(ctx context.Context, job room.Job, desk work.Desk) error {
+	switch j := job.(type) {
+	case room.ReplyJob:
+		_, _ = desk.Do(ctx, room.RequestSummary{Upto: j.Reply})
+		_, err := desk.Do(ctx, room.CompleteReply{Reply: j.Reply, Text: "done"})
+		return err
+	case room.SummaryJob:
+		h.allowed <- j.Allowance
+	}
+	return errors.New("forgotten")
+}
+
+// An attempt at a job is told what it may take itself, not what the one before might.
+func TestAnotherAttemptHasAnotherAllowance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := heedless{make(chan room.Allowance, 10)}
+		w := newWorld(t, hub.Config{Worker: h})
+		defer w.close()
+		w.open()
+		for range 6 {
+			w.do(maja, room.PostMessage{Text: "hm"})
+		}
+		w.do(maja, room.SetPolicy{Policy: room.Policy{Total: room.Allowance{Cost: 12 * room.Dollar / 10}}})
+		w.do(maja, room.PostMessage{Text: "@ada sum up"})
+		time.Sleep(time.Minute)
+		close(h.allowed)
+		var got []room.Cost
+		for a := range h.allowed {
+			got = append(got, a.Cost)
+		}
+		if want := []room.Cost{room.Dollar / 2, room.Dollar / 2, room.Dollar / 5}; !slices.Equal(got, want) {
+			t.Errorf("allowed %v, want %v", got, want)
 		}
 	})
 }

@@ -260,7 +260,7 @@ func (s *State) resumeBallot(m Meta, c ResumeBallot) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.resumeEach(m, p, BallotResumed{Ballot: b.ref, Attempt: b.attempts + 1}, func(o *ballot) bool { return o.ref == b.ref })
+	return s.resumeEach(m, p, BallotResumed{Ballot: b.ref, Attempt: b.attempts + 1}, func(o *ballot) bool { return o.ref == b.ref }), nil
 }
 
 func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
@@ -274,12 +274,12 @@ func (s *State) resumeBallots(m Meta, c ResumeBallots) ([]Event, error) {
 		})
 		return s.conclude(m, p, lost), nil
 	}
-	return s.resumeEach(m, p, BallotResumed{Ballot: BallotRef{Poll: p.id}, Attempt: p.attempts + 1}, func(*ballot) bool { return true })
+	return s.resumeEach(m, p, BallotResumed{Ballot: BallotRef{Poll: p.id}, Attempt: p.attempts + 1}, func(*ballot) bool { return true }), nil
 }
 
 // resumeEach accounts for the attempts that were lost at the open ballots that which picks, and counts the next one or ends
 // the ballots.
-func (s *State) resumeEach(m Meta, p *poll, next BallotResumed, which func(*ballot) bool) ([]Event, error) {
+func (s *State) resumeEach(m Meta, p *poll, next BallotResumed, which func(*ballot) bool) []Event {
 	var events []Event
 	n := 0
 	for i := range p.ballots {
@@ -289,16 +289,15 @@ func (s *State) resumeEach(m Meta, p *poll, next BallotResumed, which func(*ball
 		}
 	}
 	if tried := next.Attempt - 1; tried >= s.rules.ReplyAttempts {
-		return s.conclude(m, p, append(events, p.missedBy(which, gaveUp(tried))...)), nil
+		return s.conclude(m, p, append(events, p.missedBy(which, gaveUp(tried))...))
 	}
 	allowance, err := s.again(m, n, p.opened.Autopilot, events)
 	if err != nil {
-		refusal := err.Error()
-		why := func(b *ballot) string { return brief(fmt.Sprintf("%s was not asked again: %s", b.ref.Name, refusal)) }
-		return s.conclude(m, p, append(events, p.missedBy(which, why)...)), nil
+		why := func(b *ballot) string { return brief(fmt.Sprintf("%s was not asked again: %s", b.ref.Name, err)) }
+		return s.conclude(m, p, append(events, p.missedBy(which, why)...))
 	}
 	next.Allowance = allowance
-	return append(events, next), nil
+	return append(events, next)
 }
 
 func gaveUp(attempts int) func(*ballot) string {
