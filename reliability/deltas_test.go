@@ -35,7 +35,7 @@ func deltas(t *testing.T, sequences int) {
 	kinds, views := make(map[string]int), 0
 	for n := range sequences {
 		w := newWorld(t, random)
-		w.play(60)
+		w.play(120)
 		views += len(w.views)
 		if diff := w.compare(); diff != "" {
 			t.Fatalf("sequence %d: %s", n, diff)
@@ -79,10 +79,11 @@ func (w *world) compare() string {
 	w.settle()
 	fresh := sit(w.t, w.conn, w.eye(nil)).state
 	fresh.ResetReason = ""
+	fresh = told(fresh)
 	for _, v := range w.views {
-		if !proto.Equal(v.fold.whole(), fresh) {
+		if !proto.Equal(told(v.fold.whole()), fresh) {
 			return fmt.Sprintf("a view taken after step %d, broken after %d of %d (-1: never), differs:\n%s\nsteps:\n%s",
-				v.from, v.cut, len(w.steps), firstDifference(v.fold.whole(), fresh), strings.Join(w.steps[v.from:], "\n"))
+				v.from, v.cut, len(w.steps), firstDifference(told(v.fold.whole()), fresh), strings.Join(w.steps[v.from:], "\n"))
 		}
 	}
 	return ""

@@ -17,6 +17,7 @@ type fold struct {
 	state  *roompb.RoomState
 	online map[string]bool
 	part   []*roompb.ServerEvent // of an entry that has more events
+	turn   *roompb.AutopilotTurn // of the reply that begins next
 }
 
 // shownMessages is how many messages a room_state holds.
@@ -108,8 +109,11 @@ func (f *fold) event(e *roompb.ServerEvent) {
 	case *roompb.ServerEvent_LlmThinking:
 		f.thinking(e, p.LlmThinking)
 	case *roompb.ServerEvent_LlmDone:
-		s.Replies = slices.DeleteFunc(s.Replies, func(r *roompb.Reply) bool { return r.GetMessageId() == p.LlmDone.GetMessageId() })
+		r := f.reply(p.LlmDone.GetMessageId())
+		f.spend(p.LlmDone.GetUsage(), r.GetTurn() != nil && r.GetTurn().GetAutopilotId() == s.Autopilot.GetAutopilotId())
+		s.Replies = slices.DeleteFunc(s.Replies, func(o *roompb.Reply) bool { return o == r })
 	}
+	f.council(e)
 }
 
 func (f *fold) find(id string) *roompb.Participant {
@@ -149,7 +153,9 @@ func (f *fold) thinking(e *roompb.ServerEvent, p *roompb.LLMThinking) {
 	}
 	f.state.Replies = append(f.state.Replies, &roompb.Reply{
 		MessageId: p.GetMessageId(), LlmId: p.GetLlmId(), ReplyTo: p.GetReplyTo(), StartedAt: e.GetAt(),
+		Turn: f.turn,
 	})
+	f.turn = nil
 }
 
 // chunk puts words in their place. Words that do not follow those known show as a hole.

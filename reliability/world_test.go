@@ -122,7 +122,11 @@ func (w *world) person() string { return []string{"admin", "bea", "cem", "dora"}
 
 // do gives a command. Refusals are part of the game.
 func (w *world) do(who string, c room.Command) {
-	_, err := w.server.hub.Do(w.t.Context(), room.ID(w.room), room.Meta{By: room.PersonIdentity(room.PersonID(who))}, c)
+	w.as(room.PersonIdentity(room.PersonID(who)), c)
+}
+
+func (w *world) as(by room.Identity, c room.Command) {
+	_, err := w.server.hub.Do(w.t.Context(), room.ID(w.room), room.Meta{By: by}, c)
 	if code := room.CodeOf(err); err != nil && (code == room.CodeInternal || code == room.CodeUnavailable) {
 		w.t.Fatalf("%T: %v", c, err)
 	}
@@ -131,7 +135,7 @@ func (w *world) do(who string, c room.Command) {
 // step does one random thing and says what.
 func (w *world) step() string {
 	who, n := w.person(), w.rand.IntN(1000)
-	switch w.rand.IntN(16) {
+	switch w.rand.IntN(24) {
 	case 0, 1:
 		return w.come(who)
 	case 2:
@@ -167,6 +171,8 @@ func (w *world) step() string {
 	case 12:
 		w.do(who, room.PostMessage{Text: fmt.Sprint(who, " says ", n)})
 		return who + " posts"
+	case 13, 14, 15, 16, 17, 18:
+		return w.council(who, n)
 	}
 	return w.reply(who, n)
 }
@@ -216,31 +222,32 @@ func (w *world) reply(who string, n int) string {
 		return "nobody replies"
 	}
 	r := v.Replies[n%len(v.Replies)].Ref
+	job := room.ReplyJob{Reply: r.ID, Model: r.Model}.ID()
 	switch n % 10 {
 	case 0:
-		w.puppet.end(r.ID, room.CompleteReply{Reply: r.ID, Text: fmt.Sprint("answer ", n)})
+		w.puppet.end(job, room.CompleteReply{Reply: r.ID, Text: fmt.Sprint("answer ", n), Usage: usage(n)})
 		return fmt.Sprintf("reply %d is completed", r.ID)
 	case 1:
-		w.puppet.end(r.ID, room.FailReply{Reply: r.ID, Text: fmt.Sprint("half ", n), Reason: "it broke"})
+		w.puppet.end(job, room.FailReply{Reply: r.ID, Text: fmt.Sprint("half ", n), Reason: "it broke"})
 		return fmt.Sprintf("reply %d fails", r.ID)
 	case 2:
-		w.puppet.end(r.ID, room.DeclineReply{Reply: r.ID, Reason: "no"})
+		w.puppet.end(job, room.DeclineReply{Reply: r.ID, Reason: "no"})
 		return fmt.Sprintf("reply %d is declined", r.ID)
 	case 3:
 		w.do(who, room.InterruptReply{Reply: r.ID})
 		return fmt.Sprintf("%s interrupts reply %d", who, r.ID)
 	case 4:
-		w.lose(r.ID)
+		w.lose(job)
 		return fmt.Sprintf("reply %d loses its worker", r.ID)
 	}
-	w.puppet.say(r.ID, fmt.Sprint("words ", n, " "))
+	w.puppet.say(job, fmt.Sprint("words ", n, " "))
 	return fmt.Sprintf("reply %d says something", r.ID)
 }
 
-// lose takes the worker from a reply and waits until the log tells that it starts again, or was given up.
-func (w *world) lose(id room.Offset) {
+// lose takes the worker from a job and waits until the log tells that it starts again, or was given up.
+func (w *world) lose(job string) {
 	before := w.look().Offset
-	w.puppet.lose(id)
+	w.puppet.lose(job)
 	w.poll(func() bool { return w.look().Offset > before })
 }
 
@@ -269,7 +276,7 @@ func (w *world) poll(holds func() bool) {
 
 // payloads are the events that change what a client knows. Words may be lost with no harm to what is kept.
 func payloads() []protoreflect.FieldDescriptor {
-	signals := []protoreflect.Name{"room_state", "user_typing", "error", "pong", "accepted", "resumed", "poll_created", "poll_voted", "poll_closed"}
+	signals := []protoreflect.Name{"room_state", "user_typing", "error", "pong", "accepted", "resumed", "reply_withheld"}
 	var list []protoreflect.FieldDescriptor
 	fields := (&roompb.ServerEvent{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
 	for i := range fields.Len() {

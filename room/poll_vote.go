@@ -161,9 +161,14 @@ func (s *State) blindCause(id Offset, m Meta) string {
 // seal is what tells a poll's secret from another one.
 func (s *State) seal(id Offset) string { return s.mac("seal", id)[:16] }
 
+// knows reports whether this server has the secret of a poll, if it needs one.
+func (s *State) knows(p *poll) bool {
+	return !p.opened.Anonymous || s.rules.Secret != "" && p.opened.Seal == s.seal(p.id)
+}
+
 // checkSeal refuses what would give a voter a second pseudonym: a server with another secret than the poll's.
 func (s *State) checkSeal(p *poll) error {
-	if !p.opened.Anonymous || s.rules.Secret != "" && p.opened.Seal == s.seal(p.id) {
+	if s.knows(p) {
 		return nil
 	}
 	return refuse(CodeUnavailable, "this server has not the secret under which the poll was opened: ask its operator to set it")
