@@ -28,12 +28,13 @@ func (w *world) council(who string, n int) string {
 		modes := []room.Mode{room.RoundRobin, room.Leader, room.Debate, room.Relay, room.Consensus}
 		w.do(who, room.StartAutopilot{Goal: fmt.Sprint("goal ", n), Mode: modes[n%len(modes)]})
 		return who + " starts an autopilot"
-	case 5:
+	case 5, 6:
+		if a := w.look().Autopilot; a != nil && a.Paused {
+			w.do(who, room.ResumeAutopilot{})
+			return who + " resumes the autopilot"
+		}
 		w.do(who, room.PauseAutopilot{})
 		return who + " pauses the autopilot"
-	case 6:
-		w.do(who, room.ResumeAutopilot{})
-		return who + " resumes the autopilot"
 	case 7:
 		w.do(who, room.GuideAutopilot{Text: fmt.Sprint("mind ", n)})
 		return who + " guides the autopilot"

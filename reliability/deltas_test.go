@@ -64,7 +64,7 @@ func TestDeltasNoticeBugs(t *testing.T) {
 			})
 			for range 200 {
 				w := newBentWorld(t, random, rule)
-				w.play(40)
+				w.play(80)
 				if w.compare() != "" {
 					return
 				}
