@@ -95,9 +95,7 @@ func isFrame(text string) bool {
 
 // oneOf compares a word with frames, without regard to case and to the / of an end.
 func oneOf(frames []string, word string) bool {
-	if strings.Contains(word, "/") {
-		word = strings.Replace(word, "/", "", 1)
-	}
+	word = strings.Replace(word, "/", "", 1)
 	for _, frame := range frames {
 		if strings.EqualFold(word, frame) {
 			return true
