@@ -560,10 +560,10 @@ func TestAnotherAttemptHasAnotherAllowance(t *testing.T) {
 		w.do(maja, room.SetPolicy{Policy: room.Policy{Total: room.Allowance{Cost: 12 * room.Dollar / 10}}})
 		w.do(maja, room.PostMessage{Text: "@ada sum up"})
 		time.Sleep(time.Minute)
-		close(h.allowed)
+		synctest.Wait()
 		var got []room.Cost
-		for a := range h.allowed {
-			got = append(got, a.Cost)
+		for len(h.allowed) > 0 {
+			got = append(got, (<-h.allowed).Cost)
 		}
 		if want := []room.Cost{room.Dollar / 2, room.Dollar / 2, room.Dollar / 5}; !slices.Equal(got, want) {
 			t.Errorf("allowed %v, want %v", got, want)
