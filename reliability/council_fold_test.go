@@ -96,7 +96,7 @@ func (f *fold) closed(e *roompb.ServerEvent, v *roompb.PollClosed) {
 		return
 	}
 	p.Status, p.ClosedAt, p.Ending, p.Awaited = roompb.PollStatus_POLL_CLOSED, e.GetAt(), v.GetEnding(), nil
-	p.ClosedByName, p.Result = v.GetClosedByName(), v.GetResult()
+	p.ClosedById, p.ClosedByName, p.Result = v.GetClosedById(), v.GetClosedByName(), v.GetResult()
 	f.state.Polls = slices.DeleteFunc(f.state.Polls, func(o *roompb.Poll) bool { return o == p })
 	f.state.ClosedPolls = append(f.state.ClosedPolls, p)
 }

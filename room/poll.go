@@ -123,6 +123,8 @@ type Poll struct {
 	Missed []BallotMissed
 	Closed *PollClosed // nil while it is open
 	Ended  time.Time
+
+	ClosedBy Identity // empty while it is open, and if nobody closed it
 }
 
 // A Vote is what one voter votes.

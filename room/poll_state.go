@@ -36,6 +36,7 @@ type missed struct {
 // A closing is a PollClosed and its entry's envelope.
 type closing struct {
 	PollClosed
+	by    Identity
 	at    time.Time
 	entry Offset
 	to    []Identity
@@ -117,7 +118,7 @@ func (p *poll) take(e *Entry) {
 	case VoteCast:
 		p.cast(e, v)
 	case PollClosed:
-		p.closing = &closing{v, e.At, e.Offset, e.To}
+		p.closing = &closing{v, e.By, e.At, e.Offset, e.To}
 		p.end(func(*ballot) bool { return true })
 	}
 }
@@ -303,6 +304,9 @@ func (p *poll) view(viewer Identity) Poll {
 	}
 	if p.closing != nil && visible(p.closing.to, viewer) {
 		v.Closed, v.Ended = &p.closing.PollClosed, p.closing.at
+		if v.Closed.Name != "" { // somebody closed it
+			v.ClosedBy = p.closing.by
+		}
 	}
 	return v
 }

@@ -113,6 +113,7 @@ func (c encoder) poll(id room.ID, p room.Poll) *roompb.Poll {
 	if v := p.Closed; v != nil {
 		out.Status, out.ClosedAt, out.Ending = roompb.PollStatus_POLL_CLOSED, timestamppb.New(p.Ended), endings[v.Ending]
 		out.ClosedByName, out.Result = v.Name, result(p.ID, v.Result)
+		out.ClosedById, _ = member(p.ClosedBy)
 	}
 	return out
 }
